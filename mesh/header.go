@@ -1,0 +1,136 @@
+package mesh
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Headers. NATS header names are case-sensitive. Every header that starts with
+// HeaderPrefix belongs to the mesh: it is taken off what a client sends, save
+// HeaderTimeout.
+const (
+	HeaderPrefix = "Mesh-"
+
+	// HeaderTimeout says how long the client will wait, as a Go duration or a
+	// number of seconds; on a dispatch, how long the worker has left.
+	HeaderTimeout = "Mesh-Timeout"
+
+	HeaderNode    = "Mesh-Node"    // reply: the node that did the task
+	HeaderWorker  = "Mesh-Worker"  // READY: the worker's name; reply: who did it
+	HeaderAttempt = "Mesh-Attempt" // reply: the attempt that was answered
+	HeaderHops    = "Mesh-Hops"    // reply: 0 done at home, 1 done at a peer
+
+	HeaderDelegation = "Mesh-Delegation" // cloud request: see Delegation
+	HeaderCapacity   = "Mesh-Capacity"   // every cloud message: see Capacity
+	HeaderRefusal    = "Mesh-Refusal"    // cloud answer: the delegated task was not done, and why
+	HeaderWho        = "Mesh-Who"        // cloud request: asks a name's holder for its Identity
+
+	// The error headers of NATS micro services.
+	HeaderErrorCode = "Nats-Service-Error-Code"
+	HeaderError     = "Nats-Service-Error"
+)
+
+// Code classifies an error reply, after HTTP.
+type Code int
+
+// The codes of error replies.
+const (
+	CodeBadRequest  Code = 400 // malformed, or larger than a task may be
+	CodeNoService   Code = 404 // no node of the mesh has a worker for the service
+	CodeConflict    Code = 409 // the message id was used for another payload
+	CodeQueueFull   Code = 429 // the node's queue is at its limit
+	CodeFailed      Code = 500 // the worker failed, or died too often
+	CodeUnavailable Code = 503 // no worker became free in time
+	CodeDeadline    Code = 504 // the client's own deadline passed
+)
+
+// ParseTimeout reads a HeaderTimeout: a Go duration ("1.5s", "250ms") or a
+// number of seconds ("30"). It must be above zero and at most MaxTimeout.
+func ParseTimeout(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		seconds, ferr := strconv.ParseFloat(s, 64)
+		if ferr != nil || !(seconds > 0 && seconds <= MaxTimeout.Seconds()) {
+			return 0, errors.New("want a duration such as 30s or 250ms, or a number of seconds")
+		}
+		d = time.Duration(seconds * float64(time.Second))
+	}
+	if d <= 0 || d > MaxTimeout {
+		return 0, errors.New("want more than 0 and at most " + MaxTimeout.String())
+	}
+	return d, nil
+}
+
+// MaxTimeout is the longest time a client may ask to wait.
+const MaxTimeout = 30 * 24 * time.Hour
+
+// Delegation is what a node tells a peer about a task it hands over. Times are
+// relative, so no two clocks need to agree.
+type Delegation struct {
+	Origin      string        // the node whose client sent the task
+	Incarnation Incarnation   // of the origin
+	Attempt     Attempt       // the origin's id for this try
+	Service     string        // "" is the default service
+	Age         time.Duration // since the origin took the task in
+	Left        time.Duration // until the client's deadline; 0: it set none
+	Losses      int           // workers and peers that died with the task so far
+}
+
+// AppendText appends the delegation as the value of HeaderDelegation:
+// "version;origin;incarnation;attempt;service;age ms;left ms;losses".
+func (d Delegation) AppendText(to []byte) []byte {
+	to = strconv.AppendInt(to, Version, 10)
+	to = append(append(to, ';'), d.Origin...)
+	to = strconv.AppendUint(append(to, ';'), uint64(d.Incarnation), 36)
+	to = d.Attempt.AppendText(append(to, ';'))
+	to = append(append(to, ';'), d.Service...)
+	to = strconv.AppendInt(append(to, ';'), d.Age.Milliseconds(), 10)
+	left := d.Left.Milliseconds()
+	if d.Left > 0 {
+		left = max(left, 1) // 0 would say that there is no deadline
+	}
+	to = strconv.AppendInt(append(to, ';'), left, 10)
+	return strconv.AppendInt(append(to, ';'), int64(d.Losses), 10)
+}
+
+// ParseDelegation reads what Delegation.AppendText writes, of this protocol
+// version or a neighbouring one. Fields that a later version appends are
+// ignored.
+func ParseDelegation(s string) (Delegation, error) {
+	f := strings.Split(s, ";")
+	if len(f) < 8 {
+		return Delegation{}, errors.New("malformed delegation")
+	}
+	if err := checkVersion(f[0]); err != nil {
+		return Delegation{}, err
+	}
+	d := Delegation{Origin: f[1], Service: f[4]}
+	if err := CheckToken(d.Origin); err != nil {
+		return Delegation{}, errors.New("malformed origin")
+	}
+	if d.Service != "" && CheckToken(d.Service) != nil {
+		return Delegation{}, errors.New("malformed service")
+	}
+	var errs [5]error
+	var age, left time.Duration
+	d.Incarnation, errs[0] = ParseIncarnation(f[2])
+	d.Attempt, errs[1] = ParseAttempt(f[3])
+	age, errs[2] = parseMillis(f[5])
+	left, errs[3] = parseMillis(f[6])
+	d.Losses, errs[4] = strconv.Atoi(f[7])
+	if err := errors.Join(errs[:]...); err != nil || d.Losses < 0 {
+		return Delegation{}, errors.New("malformed delegation")
+	}
+	d.Age, d.Left = age, left
+	return d, nil
+}
+
+func parseMillis(s string) (time.Duration, error) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 || n > MaxTimeout.Milliseconds() {
+		return 0, errors.New("malformed milliseconds")
+	}
+	return time.Duration(n) * time.Millisecond, nil
+}

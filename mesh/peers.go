@@ -1,0 +1,210 @@
+package mesh
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Peers is what a node knows of the others: one entry a peer, with its newest
+// report of each service, what was sent there since, and its own expiry.
+// Times are since this node's start.
+type Peers struct {
+	// Expiry is the silence after which a peer counts as gone.
+	Expiry time.Duration
+	// RoundTrip is how old a task must be before a report is taken to include
+	// it. Until then the task is held against the peer on top of the report.
+	RoundTrip time.Duration
+
+	list  []*Peer // in order of name, so that decisions can be repeated
+	offer []Offer // scratch
+}
+
+// Peer is one other node. Its fields are read by the owner of Peers only.
+type Peer struct {
+	Name        string
+	Incarnation Incarnation
+	Outstanding int // tasks delegated there and not answered yet
+
+	former      Incarnation // the one before, whose stragglers are ignored
+	heard       time.Duration
+	sequence    uint64 // of the last full state
+	draining    bool
+	left        bool // said goodbye; kept until it expires, so that stragglers do not revive it
+	unreachable bool // a message to it found no subscriber; until it is heard again
+	loads       []peerLoad
+	pulledUntil time.Duration // a pull is under way until answered or this late
+}
+
+// peerLoad is a peer's newest report of one service.
+type peerLoad struct {
+	service  string
+	sequence uint64
+	workers  int
+	idle     int
+	waiting  int
+	debits   []time.Duration // when the tasks that the report does not include were sent, oldest first
+}
+
+// free is how many tasks the peer could start now, as far as this node knows.
+func (l *peerLoad) free() int { return max(0, l.idle-l.waiting-len(l.debits)) }
+
+// All returns the peers in order of name. The slice is the table's own: it is
+// valid until the next change, and not to be changed.
+func (ps *Peers) All() []*Peer { return ps.list }
+
+// Find returns the named peer, nil if it is not known.
+func (ps *Peers) Find(name string) *Peer {
+	if i, ok := ps.search(name); ok {
+		return ps.list[i]
+	}
+	return nil
+}
+
+func (ps *Peers) search(name string) (int, bool) {
+	return slices.BinarySearchFunc(ps.list, name, func(p *Peer, name string) int { return strings.Compare(p.Name, name) })
+}
+
+// Remove forgets a peer.
+func (ps *Peers) Remove(p *Peer) {
+	ps.list = slices.DeleteFunc(ps.list, func(q *Peer) bool { return q == p })
+}
+
+// Heard takes any sign of life of a peer and returns its entry. A name that is
+// new, or comes with a new incarnation, gets a fresh entry: old is then the one
+// it replaces (nil if the name was not known), whose tasks are lost. A straggler
+// of the incarnation before, or of one that said goodbye, is no sign of life:
+// then p is nil.
+func (ps *Peers) Heard(now time.Duration, name string, incarnation Incarnation) (p, old *Peer) {
+	i, ok := ps.search(name)
+	if !ok {
+		p = &Peer{Name: name, Incarnation: incarnation, heard: now}
+		ps.list = slices.Insert(ps.list, i, p)
+		return p, nil
+	}
+	old = ps.list[i]
+	switch incarnation {
+	case old.Incarnation:
+		if old.left {
+			return nil, nil
+		}
+		old.heard, old.unreachable = now, false
+		return old, nil
+	case old.former:
+		return nil, nil
+	}
+	p = &Peer{Name: name, Incarnation: incarnation, former: old.Incarnation, heard: now}
+	ps.list[i] = p
+	return p, old
+}
+
+// Expired returns the peers that have been silent for longer than Expiry, and
+// when the next of the others would be.
+func (ps *Peers) Expired(now time.Duration) (gone []*Peer, next time.Duration) {
+	next = now + ps.Expiry
+	for _, p := range ps.list {
+		if at := p.heard + ps.Expiry; at <= now {
+			gone = append(gone, p)
+		} else {
+			next = min(next, at)
+		}
+	}
+	return gone, next
+}
+
+// Serves reports whether some peer has announced workers for the service.
+func (ps *Peers) Serves(service string) bool {
+	return slices.ContainsFunc(ps.list, func(p *Peer) bool {
+		l := p.find(service)
+		return !p.left && l != nil && l.workers > 0
+	})
+}
+
+// State takes a peer's full report. Older ones than the last are ignored.
+func (p *Peer) State(now, roundTrip time.Duration, s State) {
+	if s.Sequence <= p.sequence {
+		return
+	}
+	p.sequence, p.draining, p.left = s.Sequence, s.Draining, s.Leaving
+	for i := range p.loads {
+		if l := &p.loads[i]; l.sequence < s.Sequence && !slices.ContainsFunc(s.Services, func(r Load) bool { return r.Service == l.service }) {
+			l.report(now, roundTrip, s.Sequence, 0, 0, 0)
+		}
+	}
+	for _, r := range s.Services {
+		p.load(r.Service).report(now, roundTrip, s.Sequence, r.Workers, r.Idle, r.Waiting)
+	}
+	p.loads = slices.DeleteFunc(p.loads, func(l peerLoad) bool { return l.workers == 0 && l.waiting == 0 && len(l.debits) == 0 })
+}
+
+// Capacity takes a peer's report of one service.
+func (p *Peer) Capacity(now, roundTrip time.Duration, c Capacity) {
+	if c.Sequence > p.sequence && (len(p.loads) < MaxServices || p.find(c.Service) != nil) {
+		p.load(c.Service).report(now, roundTrip, c.Sequence, c.Workers, c.Idle, c.Waiting)
+	}
+}
+
+func (l *peerLoad) report(now, roundTrip time.Duration, sequence uint64, workers, idle, waiting int) {
+	if sequence <= l.sequence {
+		return
+	}
+	l.sequence, l.workers, l.idle, l.waiting = sequence, workers, idle, waiting
+	included := 0
+	for included < len(l.debits) && l.debits[included]+roundTrip <= now {
+		included++
+	}
+	l.debits = slices.Delete(l.debits, 0, included)
+}
+
+// Sent debits a task that was sent to the peer at time now.
+func (p *Peer) Sent(now time.Duration, service string) {
+	p.Outstanding++
+	l := p.load(service)
+	l.debits = append(l.debits, now)
+}
+
+// Answered takes back the debit of a task that was sent at the given time: it
+// was done, refused or lost.
+func (p *Peer) Answered(sent time.Duration, service string) {
+	p.Outstanding--
+	if l := p.find(service); l != nil {
+		if i := slices.Index(l.debits, sent); i >= 0 {
+			l.debits = slices.Delete(l.debits, i, i+1)
+		}
+	}
+}
+
+// Left reports whether the peer said goodbye. It gets no more tasks, and nothing
+// that still arrives from this incarnation counts.
+func (p *Peer) Left() bool { return p.left }
+
+// open reports whether the peer may be sent tasks or asked for some.
+func (p *Peer) open() bool { return !p.left && !p.unreachable }
+
+// Unreachable notes that a message to the peer found no subscriber: it gets no
+// task until it is heard again.
+func (p *Peer) Unreachable() { p.unreachable = true }
+
+// Pulling notes that the peer was asked for work and that no other pull goes
+// there until it has answered, or until the given time.
+func (p *Peer) Pulling(until time.Duration) { p.pulledUntil = until }
+
+// PullAnswered ends the wait that Pulling began.
+func (p *Peer) PullAnswered() { p.pulledUntil = 0 }
+
+func (p *Peer) find(service string) *peerLoad {
+	for i := range p.loads {
+		if p.loads[i].service == service {
+			return &p.loads[i]
+		}
+	}
+	return nil
+}
+
+func (p *Peer) load(service string) *peerLoad {
+	if l := p.find(service); l != nil {
+		return l
+	}
+	p.loads = append(p.loads, peerLoad{service: service})
+	return &p.loads[len(p.loads)-1]
+}

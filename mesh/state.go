@@ -1,0 +1,110 @@
+package mesh
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// State is what a node announces of itself on its state subject, as JSON that
+// people can read with `nats sub 'state.>'`.
+type State struct {
+	Version     int       `json:"version"`
+	Name        string    `json:"name"`
+	Incarnation string    `json:"incarnation"`
+	Sequence    uint64    `json:"sequence"` // grows by one or more with each report of this incarnation
+	SentAt      time.Time `json:"sent_at"`  // the sender's clock, for people; nodes do not compare it
+	UptimeMS    int64     `json:"uptime_ms"`
+	Draining    bool      `json:"draining,omitempty"` // takes no more tasks
+	Leaving     bool      `json:"leaving,omitempty"`  // the goodbye: the last message of this incarnation
+	Services    []Load    `json:"services"`
+}
+
+// Load is a node's load of one service at one moment.
+type Load struct {
+	Service   string  `json:"service"`    // "" is the default service
+	Workers   int     `json:"workers"`    // known, idle or busy
+	Idle      int     `json:"idle"`       // free for a task now
+	Waiting   int     `json:"waiting"`    // tasks in this node's queue
+	Guests    int     `json:"guests"`     // tasks of peers in hand here
+	ServiceMS float64 `json:"service_ms"` // moving average of a task's run time; 0: unknown
+	OldestMS  int64   `json:"oldest_ms"`  // age of the longest waiting task
+}
+
+// Capacity is idle workers minus waiting tasks; below zero there is a queue.
+func (l Load) Capacity() int { return l.Idle - l.Waiting }
+
+// MaxServices bounds how many services one state message may list.
+const MaxServices = 4096
+
+// ParseState reads a state message. It returns an error unless the message is
+// the JSON of a state of this or a neighbouring protocol version, with a valid
+// name that is also the one in the subject it came by, and counts that can be
+// true.
+func ParseState(subjectName string, data []byte) (State, Incarnation, error) {
+	var s State
+	if err := json.Unmarshal(data, &s); err != nil {
+		return State{}, 0, fmt.Errorf("not a state: %w", err)
+	}
+	if err := acceptVersion(s.Version); err != nil {
+		return State{}, 0, err
+	}
+	if err := CheckToken(s.Name); err != nil {
+		return State{}, 0, fmt.Errorf("name: %w", err)
+	}
+	if s.Name != subjectName {
+		return State{}, 0, fmt.Errorf("state of %q sent as %q", s.Name, subjectName)
+	}
+	incarnation, err := ParseIncarnation(s.Incarnation)
+	if err != nil {
+		return State{}, 0, err
+	}
+	if len(s.Services) > MaxServices {
+		return State{}, 0, errors.New("too many services")
+	}
+	for _, l := range s.Services {
+		if l.Service != "" && CheckToken(l.Service) != nil {
+			return State{}, 0, fmt.Errorf("malformed service %q", l.Service)
+		}
+		if !possible(l.Workers, l.Idle, l.Waiting) || l.Guests < 0 || l.OldestMS < 0 || l.ServiceMS < 0 {
+			return State{}, 0, fmt.Errorf("impossible load of service %q", l.Service)
+		}
+	}
+	return s, incarnation, nil
+}
+
+// maxCount bounds every count of a report, so that sums of them cannot overflow.
+const maxCount = 1 << 30
+
+// possible reports whether the counts of a report can be true together.
+func possible(workers, idle, waiting int) bool {
+	return 0 <= idle && idle <= workers && workers <= maxCount && 0 <= waiting && waiting <= maxCount
+}
+
+// Identity is a node's answer to HeaderWho: who holds a name.
+type Identity struct {
+	Name        string `json:"name"`
+	Incarnation string `json:"incarnation"`
+	UptimeMS    int64  `json:"uptime_ms"`
+}
+
+// ParseIdentity reads an Identity and its incarnation.
+func ParseIdentity(data []byte) (Identity, Incarnation, error) {
+	var id Identity
+	if err := json.Unmarshal(data, &id); err != nil {
+		return Identity{}, 0, fmt.Errorf("not an identity: %w", err)
+	}
+	incarnation, err := ParseIncarnation(id.Incarnation)
+	return id, incarnation, err
+}
+
+// Yields reports whether the first of two live nodes of one name has to give
+// it up: the one with the shorter uptime does; on a tie the higher incarnation.
+// Exactly one of the two yields, whichever of them asks.
+func Yields(mine time.Duration, me Incarnation, other time.Duration, them Incarnation) bool {
+	if a, b := mine.Milliseconds(), other.Milliseconds(); a != b {
+		return a < b
+	}
+	return me > them
+}

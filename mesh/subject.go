@@ -1,0 +1,93 @@
+package mesh
+
+import "strings"
+
+// Subjects of the local flow. They exist on a node's local server only; on a
+// routed plane they would reach every node.
+const (
+	SubjectRequest = "localfe"       // client to node; ".<service>" names a service
+	SubjectReady   = "localbe.ready" // worker to node; ".<service>" names a service
+	SubjectLeave   = "localbe.leave" // worker to node, a request: the polite end
+	SubjectDone    = "localbe.done." // + attempt: the reply subject of a dispatch
+)
+
+// Prefixes of the subjects that cross between nodes, each followed by the name
+// of the node that receives (cloud) or speaks (state).
+const (
+	SubjectCloud = "cloud."
+	SubjectState = "state."
+)
+
+// Suffixes of a node's cloud subject.
+const (
+	suffixPull = ".pull"
+	suffixHeld = ".held"
+)
+
+// CloudSubject is where the named node receives tasks.
+func CloudSubject(name string) string { return SubjectCloud + name }
+
+// PullSubject is where the named node is asked for waiting tasks.
+func PullSubject(name string) string { return SubjectCloud + name + suffixPull }
+
+// HeldSubject is where the named node is asked which attempts it still holds.
+func HeldSubject(name string) string { return SubjectCloud + name + suffixHeld }
+
+// StateSubject is where the named node announces its state.
+func StateSubject(name string) string { return SubjectState + name }
+
+// DoneSubject is the reply subject of the dispatch of attempt a.
+func DoneSubject(a Attempt) string {
+	var buf [len(SubjectDone) + attemptLen]byte
+	return string(a.AppendText(append(buf[:0], SubjectDone...)))
+}
+
+// ServiceOf returns the service that a subject under root names: "" for root
+// itself, the token after the dot otherwise. ok is false if what follows root
+// is not one valid token.
+func ServiceOf(subject, root string) (service string, ok bool) {
+	rest, found := strings.CutPrefix(subject, root)
+	if !found || rest == "" {
+		return "", found
+	}
+	if rest[0] != '.' || CheckToken(rest[1:]) != nil {
+		return "", false
+	}
+	return rest[1:], true
+}
+
+// WithService appends a service to a root subject; the default service, "",
+// has the root itself.
+func WithService(root, service string) string {
+	if service == "" {
+		return root
+	}
+	return root + "." + service
+}
+
+// CheckInbox returns why a subject cannot be a worker's inbox, "" if it can:
+// an inbox is a literal subject outside the ones the mesh itself uses.
+func CheckInbox(subject string) (fault string) {
+	if subject == "" {
+		return "no reply subject"
+	}
+	if subject[0] == '$' {
+		return "an inbox in the server's own $ subjects"
+	}
+	for token := range strings.SplitSeq(subject, ".") {
+		switch {
+		case token == "":
+			return "an inbox with an empty token"
+		case token == "*" || token == ">":
+			return "an inbox with a wildcard"
+		case strings.ContainsAny(token, " \t\r\n"):
+			return "an inbox with white space"
+		}
+	}
+	first, _, _ := strings.Cut(subject, ".")
+	switch first {
+	case "localfe", "localbe", "cloud", "state":
+		return "an inbox in the mesh's own subjects"
+	}
+	return ""
+}
