@@ -1,0 +1,42 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/brokermesh/brokermesh/mesh"
+)
+
+// Config sets up a Core. DefaultConfig has the values to start from; all
+// fields but AttemptTimeout must be set.
+type Config struct {
+	Name        string           // of this node
+	Incarnation mesh.Incarnation // of this run of it; not zero
+	Seed        [32]byte         // of every random choice; unguessable outside tests
+
+	QueueLimit     int           // waiting tasks beyond which a new one is refused
+	QueueTimeout   time.Duration // bounds the wait of a task that has no deadline of its own
+	AttemptTimeout time.Duration // bounds one run on a worker; 0: only the task's deadline does
+	MaxAttempts    int           // a task that was lost with so many workers or peers fails
+
+	AnnounceInterval time.Duration // least time between two announcements
+	Heartbeat        time.Duration // most time between two announcements
+	PeerExpiry       time.Duration // silence after which a peer is gone
+	RoundTrip        time.Duration // age at which a report includes a task; see mesh.Peers
+	AskInterval      time.Duration // how often a peer is asked about the tasks it has not answered
+	PullTimeout      time.Duration // after which an unanswered pull counts as lost
+}
+
+// DefaultConfig returns the defaults of a node on a network of one site.
+func DefaultConfig() Config {
+	return Config{
+		QueueLimit:       10_000,
+		QueueTimeout:     4 * time.Second, // the nats command waits 5
+		MaxAttempts:      5,
+		AnnounceInterval: 20 * time.Millisecond,
+		Heartbeat:        time.Second,
+		PeerExpiry:       3 * time.Second, // three heartbeats
+		RoundTrip:        5 * time.Millisecond,
+		AskInterval:      time.Second,
+		PullTimeout:      time.Second,
+	}
+}

@@ -1,0 +1,121 @@
+package dispatch
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/brokermesh/brokermesh/mesh"
+)
+
+// Core is the state of one node. Times given to its methods are since the
+// node's start and must not go back.
+type Core struct {
+	cfg      Config
+	random   *rand.Rand
+	tasks    tasks
+	due      dues
+	workers  workers
+	services services
+	guests   map[mesh.Attempt]*task // by the origin's attempt
+	waiting  int                    // tasks in all queues
+	away     int                    // tasks with peers
+
+	peers      mesh.Peers
+	nextExpiry time.Duration
+	nextAsk    time.Duration // meaningful while tasks are away
+
+	announcer mesh.Announcer
+	sequence  uint64
+	draining  bool
+	leaving   bool
+
+	stats Stats
+}
+
+// New returns a core without workers, tasks or peers. It is due at once, to
+// announce itself.
+func New(cfg Config) *Core {
+	return &Core{
+		cfg:        cfg,
+		random:     rand.New(rand.NewChaCha8(cfg.Seed)),
+		workers:    newWorkers(),
+		services:   newServices(),
+		guests:     make(map[mesh.Attempt]*task),
+		peers:      mesh.Peers{Expiry: cfg.PeerExpiry, RoundTrip: cfg.RoundTrip},
+		nextExpiry: cfg.PeerExpiry,
+		announcer:  mesh.Announcer{Interval: cfg.AnnounceInterval, Heartbeat: cfg.Heartbeat},
+	}
+}
+
+// Stats returns the counts so far.
+func (c *Core) Stats() Stats { return c.stats }
+
+// Wake returns when Tick has something to do next.
+func (c *Core) Wake() time.Duration {
+	at := min(c.announcer.Next(), c.nextExpiry)
+	if len(c.due) > 0 {
+		at = min(at, c.due[0].due)
+	}
+	if c.away > 0 {
+		at = min(at, c.nextAsk)
+	}
+	return at
+}
+
+// Tick does what is due at time now: deadlines, silent peers, questions about
+// delegated tasks, the announcement.
+func (c *Core) Tick(now time.Duration, fx []Effect) []Effect {
+	for len(c.due) > 0 && c.due[0].due <= now {
+		fx = c.overdue(now, c.due[0], fx)
+	}
+	if now >= c.nextExpiry {
+		fx = c.expirePeers(now, fx)
+	}
+	if c.away > 0 && now >= c.nextAsk {
+		fx = c.askPeers(now, fx)
+	}
+	if now >= c.announcer.Next() {
+		c.announcer.Announced(now)
+		fx = append(fx, Effect{Do: Announce})
+	}
+	return fx
+}
+
+// overdue acts on a task whose moment has come.
+func (c *Core) overdue(now time.Duration, t *task, fx []Effect) []Effect {
+	if t.deadline > 0 && t.deadline <= now {
+		code, reason := mesh.CodeDeadline, "the deadline passed"
+		if t.place == waiting && !t.guest && !c.serves(t.service) {
+			code, reason = mesh.CodeNoService, noService(t.service.name)
+		}
+		return c.refuse(now, t, code, reason, fx)
+	}
+	switch t.place {
+	case waiting:
+		if !c.serves(t.service) {
+			return c.refuse(now, t, mesh.CodeNoService, noService(t.service.name), fx)
+		}
+		return c.refuse(now, t, mesh.CodeUnavailable, "no worker became free in time", fx)
+	case running: // the attempt timeout; the worker is stuck until it answers
+		c.takeBack(t)
+		return c.lost(now, t, fx)
+	}
+	c.due.set(t, 0)
+	return fx
+}
+
+// serves reports whether the mesh has a worker for the service.
+func (c *Core) serves(s *service) bool { return s.workers > 0 || c.peers.Serves(s.name) }
+
+func noService(name string) string {
+	if name == "" {
+		return "no node of the mesh has a worker"
+	}
+	return "no node of the mesh has a worker for service " + name
+}
+
+// attemptOf makes an unguessable id for the next attempt on a slot.
+func (c *Core) attemptOf(slot uint32, generation *uint32) mesh.Attempt {
+	*generation++
+	return mesh.Attempt{Incarnation: c.cfg.Incarnation, Slot: slot, Generation: *generation, Random: c.random.Uint64()}
+}

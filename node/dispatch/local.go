@@ -1,0 +1,210 @@
+package dispatch
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/brokermesh/brokermesh/mesh"
+)
+
+// Request is a task from a client of this node.
+type Request struct {
+	Service string
+	Timeout time.Duration // how long the client waits; 0: it did not say
+	Here    bool          // addressed to this node by name: never delegated
+	Message any           // comes back in the effects that concern the task
+}
+
+// Request takes a task in: it is given to a worker or a peer, queued, or, with
+// the queue at its limit, refused.
+func (c *Core) Request(now time.Duration, r Request, fx []Effect) []Effect {
+	c.stats.Requests++
+	s := c.services.get(r.Service)
+	if fault, code := c.closedTo(s, r); fault != "" {
+		c.stats.Refused++
+		c.services.tidy(s)
+		return append(fx, Effect{Do: Refuse, Task: r.Message, Code: code, Reason: fault})
+	}
+	t := c.tasks.take()
+	t.service, t.message, t.here = s, r.Message, r.Here
+	s.tasks++
+	t.arrived, t.waitEnd = now, now+c.cfg.QueueTimeout
+	if r.Timeout > 0 {
+		t.deadline = now + r.Timeout
+	}
+	return c.settle(now, t, fx)
+}
+
+// closedTo returns why a new task cannot be taken in, "" if it can.
+func (c *Core) closedTo(s *service, r Request) (fault string, code mesh.Code) {
+	if c.draining && (r.Here || c.peers.Overflow(s.name, 0) == nil) {
+		return "node " + c.cfg.Name + " is shutting down", mesh.CodeUnavailable
+	}
+	if c.waiting >= c.cfg.QueueLimit && s.idle.head == nil && (r.Here || c.peers.Overflow(s.name, 0) == nil) {
+		return "the queue of node " + c.cfg.Name + " is at its limit of " + strconv.Itoa(c.cfg.QueueLimit), mesh.CodeQueueFull
+	}
+	return "", 0
+}
+
+// Ready is a worker's word that it holds no task.
+type Ready struct {
+	ID      WorkerID
+	Service string
+	Name    string // for people; "": the inbox
+}
+
+// Ready takes a worker in, as idle. Of a worker that has a task in hand it is
+// ignored; under another connection it is kept until the fate of the task is
+// known. An idle worker keeps its place in line.
+func (c *Core) Ready(now time.Duration, r Ready, fx []Effect) []Effect {
+	w := c.workers.byInbox[r.ID.Inbox]
+	if w != nil && w.task != nil {
+		if w.id.Client != r.ID.Client {
+			w.again = &r
+		}
+		return fx
+	}
+	s := c.services.get(r.Service)
+	if w != nil && w.idle() && w.id == r.ID && w.service == s && !w.leaving {
+		return fx
+	}
+	s.workers++ // before the old entry goes, so that the service stays
+	if w != nil {
+		c.dismiss(now, w)
+	}
+	w = c.workers.add(r.ID)
+	w.service, w.name = s, r.Name
+	if w.name == "" {
+		w.name = r.ID.Inbox
+	}
+	return c.release(now, w, fx)
+}
+
+// release makes a worker idle and finds it work.
+func (c *Core) release(now time.Duration, w *worker, fx []Effect) []Effect {
+	w.attempt, w.task = mesh.Attempt{}, nil
+	w.service.idle.push(w)
+	c.changed(now)
+	return c.feed(now, w.service, fx)
+}
+
+// dismiss forgets a worker that has no task.
+func (c *Core) dismiss(now time.Duration, w *worker) {
+	s := w.service
+	if w.idle() {
+		s.idle.remove(w)
+	}
+	s.workers--
+	c.workers.remove(w)
+	c.services.tidy(s)
+	c.changed(now)
+}
+
+// Leave takes the polite end of a worker: it gets no new task, and keeps the
+// one in hand. It reports whether the inbox is a worker's.
+func (c *Core) Leave(now time.Duration, inbox string) bool {
+	w := c.workers.byInbox[inbox]
+	if w == nil {
+		return false
+	}
+	if w.task == nil {
+		c.dismiss(now, w)
+	} else {
+		w.leaving, w.again = true, nil
+	}
+	return true
+}
+
+// Done takes a worker's answer. The worker is idle again, whatever the answer
+// is; the answer counts only if its attempt still does.
+func (c *Core) Done(now time.Duration, a mesh.Attempt, answer any, fx []Effect) []Effect {
+	w := c.workers.holding(a)
+	if w == nil {
+		c.stats.Fenced++
+		return fx
+	}
+	if t := w.task; t != nil {
+		w.service.ran(now - w.started)
+		fx = append(fx, Effect{Do: Reply, Guest: t.guest, Task: t.message, Answer: answer, Attempt: a, Worker: w.name, Service: t.service.name})
+		if t.guest {
+			c.stats.GuestsDone++
+		} else {
+			c.stats.Answered++
+		}
+		c.end(now, t)
+	} else {
+		c.stats.Fenced++
+	}
+	return c.freed(now, w, fx)
+}
+
+// freed decides what a worker does that holds no task any more.
+func (c *Core) freed(now time.Duration, w *worker, fx []Effect) []Effect {
+	switch again := w.again; {
+	case w.leaving:
+		c.dismiss(now, w)
+		return fx
+	case again != nil:
+		w.again = nil
+		return c.Ready(now, *again, fx)
+	}
+	return c.release(now, w, fx)
+}
+
+// Undelivered takes the server's word that a dispatch found no subscriber: the
+// worker is gone, the task goes elsewhere and was not harmed.
+func (c *Core) Undelivered(now time.Duration, a mesh.Attempt, fx []Effect) []Effect {
+	w := c.workers.holding(a)
+	if w == nil {
+		return fx
+	}
+	c.stats.Undelivered++
+	t, again := c.depart(now, w)
+	if t != nil {
+		fx = c.again(now, t, fx)
+	}
+	if again != nil {
+		fx = c.Ready(now, *again, fx)
+	}
+	return fx
+}
+
+// Disconnected takes the end of a connection: its workers are gone, and the
+// tasks they had in hand are lost.
+func (c *Core) Disconnected(now time.Duration, client uint64, fx []Effect) []Effect {
+	// All of them go first, so that no task moves from one to the next.
+	var tasks []*task
+	var back []*Ready
+	for w := c.workers.byClient[client]; w != nil; w = c.workers.byClient[client] {
+		t, again := c.depart(now, w)
+		if t != nil {
+			tasks = append(tasks, t)
+		}
+		if again != nil {
+			back = append(back, again)
+		}
+	}
+	for _, t := range tasks {
+		fx = c.lost(now, t, fx)
+	}
+	for _, r := range back {
+		fx = c.Ready(now, *r, fx)
+	}
+	return fx
+}
+
+// depart forgets a worker whose connection or subscription is gone. It returns
+// the task that was in hand, which is nowhere now, and the worker's READY under
+// another connection, if it is already back.
+func (c *Core) depart(now time.Duration, w *worker) (t *task, again *Ready) {
+	t, again = w.task, w.again
+	if t != nil {
+		c.takeBack(t)
+	}
+	c.dismiss(now, w)
+	return t, again
+}
+
+func failed(losses int) string {
+	return "given up after " + strconv.Itoa(losses) + " attempts that were lost with their workers"
+}

@@ -1,0 +1,192 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/brokermesh/brokermesh/mesh"
+)
+
+// settle finds a task that is nowhere its place: an idle worker here, else a
+// peer that has one to spare, else the queue.
+func (c *Core) settle(now time.Duration, t *task, fx []Effect) []Effect {
+	s := t.service
+	if w := s.idle.head; w != nil {
+		return c.dispatch(now, t, w, fx)
+	}
+	if !t.here {
+		if p := c.peers.Overflow(s.name, c.random.Uint64()); p != nil {
+			return c.delegate(now, t, p, fx)
+		}
+	}
+	c.enqueue(now, t)
+	return fx
+}
+
+// feed gives waiting tasks of the service to idle workers and to peers with
+// workers to spare, oldest first; and with idle workers left it asks a peer for
+// work. It is called whenever a worker or a peer may have become free.
+func (c *Core) feed(now time.Duration, s *service, fx []Effect) []Effect {
+	for s.queue.head != nil && s.idle.head != nil {
+		t := s.queue.head
+		c.dequeue(now, t)
+		fx = c.dispatch(now, t, s.idle.head, fx)
+	}
+	for t := s.queue.head; t != nil; {
+		next := t.next
+		if !t.here {
+			p := c.peers.Overflow(s.name, c.random.Uint64())
+			if p == nil {
+				break
+			}
+			c.dequeue(now, t)
+			fx = c.delegate(now, t, p, fx)
+		}
+		t = next
+	}
+	return c.pull(now, s, fx)
+}
+
+// pull asks a peer with waiting tasks for as many as there are idle workers.
+func (c *Core) pull(now time.Duration, s *service, fx []Effect) []Effect {
+	if s.idle.n == 0 || c.draining {
+		return fx
+	}
+	o := c.peers.Pull(now, s.name, s.idle.n, c.random.Uint64())
+	if o.Peer == nil {
+		return fx
+	}
+	o.Peer.Pulling(now + c.cfg.PullTimeout)
+	c.stats.Pulls++
+	return append(fx, Effect{Do: Pull, To: o.Peer.Name, Service: s.name, N: o.Tasks})
+}
+
+// dispatch gives a task that is nowhere to an idle worker.
+func (c *Core) dispatch(now time.Duration, t *task, w *worker, fx []Effect) []Effect {
+	w.service.idle.remove(w)
+	w.attempt = c.attemptOf(w.slot, &w.generation)
+	w.task, w.started = t, now
+	t.place, t.worker = running, w
+	due := t.deadline
+	if limit := c.cfg.AttemptTimeout; limit > 0 && (due == 0 || now+limit < due) {
+		due = now + limit
+	}
+	c.due.set(t, due)
+	c.stats.Dispatched++
+	c.changed(now)
+	return append(fx, Effect{Do: Dispatch, Task: t.message, To: w.id.Inbox, Attempt: w.attempt, Left: t.left(now)})
+}
+
+// delegate sends a task that is nowhere to a peer.
+func (c *Core) delegate(now time.Duration, t *task, p *mesh.Peer, fx []Effect) []Effect {
+	t.attempt = c.attemptOf(t.slot, &t.generation)
+	t.place, t.peer, t.sent, t.asked = away, p, now, now
+	if c.away++; c.away == 1 {
+		c.nextAsk = now + c.cfg.AskInterval
+	}
+	p.Sent(now, t.service.name)
+	c.due.set(t, t.deadline)
+	c.stats.Delegated++
+	return append(fx, Effect{
+		Do: Delegate, Task: t.message, To: p.Name, Attempt: t.attempt, Service: t.service.name,
+		Age: now - t.arrived, Left: t.left(now), Losses: t.losses,
+	})
+}
+
+func (c *Core) enqueue(now time.Duration, t *task) {
+	t.place = waiting
+	t.service.queue.insert(t)
+	c.waiting++
+	due := t.deadline
+	if due == 0 {
+		due = t.waitEnd
+	}
+	c.due.set(t, due)
+	c.changed(now)
+}
+
+func (c *Core) dequeue(now time.Duration, t *task) {
+	t.service.queue.remove(t)
+	c.waiting--
+	t.place = nowhere
+	c.changed(now)
+}
+
+// takeBack takes a task from where it is. A worker that had it is stuck: it
+// gets no other until it answers. A peer that had it is not charged for it.
+func (c *Core) takeBack(t *task) {
+	switch t.place {
+	case waiting:
+		t.service.queue.remove(t)
+		c.waiting--
+	case running:
+		t.worker.task, t.worker = nil, nil
+	case away:
+		t.peer.Answered(t.sent, t.service.name)
+		t.peer, t.attempt = nil, mesh.Attempt{}
+		c.away--
+	}
+	t.place = nowhere
+}
+
+// lost counts a worker or peer that died, or timed out, with a task that is
+// nowhere now, and tries again unless that was too often.
+func (c *Core) lost(now time.Duration, t *task, fx []Effect) []Effect {
+	c.stats.Lost++
+	t.losses++
+	if t.losses >= c.cfg.MaxAttempts {
+		return c.refuse(now, t, mesh.CodeFailed, failed(t.losses), fx)
+	}
+	t.waitEnd = now + c.cfg.QueueTimeout
+	return c.again(now, t, fx)
+}
+
+// again finds the next place for a task that came back undone. A guest that no
+// idle worker here can take goes back to its origin, which may know another.
+func (c *Core) again(now time.Duration, t *task, fx []Effect) []Effect {
+	if t.guest && t.service.idle.head == nil {
+		return c.giveBack(now, t, "no idle worker", fx)
+	}
+	return c.settle(now, t, fx)
+}
+
+// refuse answers a task with an error, wherever it is. What becomes of a guest
+// is for its origin to say.
+func (c *Core) refuse(now time.Duration, t *task, code mesh.Code, reason string, fx []Effect) []Effect {
+	if t.guest {
+		return c.giveBack(now, t, reason, fx)
+	}
+	fx = append(fx, Effect{Do: Refuse, Task: t.message, Code: code, Reason: reason})
+	c.stats.Refused++
+	c.end(now, t)
+	return fx
+}
+
+// giveBack returns a guest to its origin undone.
+func (c *Core) giveBack(now time.Duration, t *task, reason string, fx []Effect) []Effect {
+	fx = append(fx, Effect{Do: Return, Guest: true, Task: t.message, Service: t.service.name, Reason: reason, Losses: t.losses})
+	c.stats.GuestsBack++
+	c.end(now, t)
+	return fx
+}
+
+// end forgets a task that was answered.
+func (c *Core) end(now time.Duration, t *task) {
+	origin, s := t.attempt, t.service // before takeBack clears them
+	c.takeBack(t)
+	c.due.set(t, 0)
+	if t.guest {
+		delete(c.guests, origin)
+		s.guests--
+	}
+	s.tasks--
+	c.tasks.release(t)
+	c.services.tidy(s)
+	c.changed(now)
+}
+
+func (t *task) left(now time.Duration) time.Duration {
+	if t.deadline == 0 {
+		return 0
+	}
+	return max(t.deadline-now, time.Nanosecond)
+}

@@ -1,0 +1,168 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/brokermesh/brokermesh/mesh"
+)
+
+// changed notes that what this node announces is no longer true.
+func (c *Core) changed(now time.Duration) { c.announcer.Changed(now) }
+
+// State returns the node's state as it is to be announced. The caller fills in
+// SentAt, which is for people.
+func (c *Core) State(now time.Duration) mesh.State {
+	c.sequence++
+	s := mesh.State{
+		Version: mesh.Version, Name: c.cfg.Name, Incarnation: c.cfg.Incarnation.String(),
+		Sequence: c.sequence, UptimeMS: now.Milliseconds(), Draining: c.draining, Leaving: c.leaving,
+		Services: make([]mesh.Load, 0, len(c.services.list)),
+	}
+	for _, service := range c.services.list {
+		l := service.load(now)
+		if c.draining {
+			l.Idle = 0
+		}
+		if len(s.Services) < mesh.MaxServices {
+			s.Services = append(s.Services, l)
+		}
+	}
+	return s
+}
+
+// Capacity returns the node's fresh capacity for a service, as it rides on
+// every cloud message.
+func (c *Core) Capacity(service string) mesh.Capacity {
+	c.sequence++
+	m := mesh.Capacity{Node: c.cfg.Name, Incarnation: c.cfg.Incarnation, Sequence: c.sequence, Service: service}
+	if s := c.services.byName[service]; s != nil {
+		m.Workers, m.Idle, m.Waiting = s.workers, s.idle.n, s.queue.n
+	}
+	if c.draining {
+		m.Idle = 0
+	}
+	return m
+}
+
+// PeerState takes a peer's announced state.
+func (c *Core) PeerState(now time.Duration, incarnation mesh.Incarnation, s mesh.State, fx []Effect) []Effect {
+	p, fx := c.heard(now, s.Name, incarnation, fx)
+	if p == nil {
+		return fx
+	}
+	p.State(now, c.cfg.RoundTrip, s)
+	if p.Left() {
+		fx = c.abandon(now, p, false, fx)
+	}
+	return c.feedAll(now, fx)
+}
+
+// PeerCapacity takes the capacity that rode on a peer's cloud message.
+func (c *Core) PeerCapacity(now time.Duration, m mesh.Capacity, fx []Effect) []Effect {
+	p, fx := c.heard(now, m.Node, m.Incarnation, fx)
+	if p == nil {
+		return fx
+	}
+	p.Capacity(now, c.cfg.RoundTrip, m)
+	return c.feedNamed(now, m.Service, fx)
+}
+
+// heard takes a sign of life. A peer that is new here is told of us at once; a
+// new incarnation of a known one has lost what the old one held.
+func (c *Core) heard(now time.Duration, name string, incarnation mesh.Incarnation, fx []Effect) (*mesh.Peer, []Effect) {
+	if name == c.cfg.Name {
+		return nil, fx // ourselves, or a name conflict: the caller's to find out
+	}
+	before := c.peers.Find(name)
+	p, old := c.peers.Heard(now, name, incarnation)
+	if p != nil && p != before {
+		c.changed(now)
+	}
+	if old != nil {
+		fx = c.abandon(now, old, true, fx)
+	}
+	return p, fx
+}
+
+// expirePeers forgets the peers that have been silent for too long.
+func (c *Core) expirePeers(now time.Duration, fx []Effect) []Effect {
+	gone, next := c.peers.Expired(now)
+	c.nextExpiry = next
+	for _, p := range gone {
+		c.peers.Remove(p)
+		fx = c.abandon(now, p, true, fx)
+	}
+	return fx
+}
+
+// abandon takes back every task that a peer has; one that died counts against
+// them, one that left did not harm them.
+func (c *Core) abandon(now time.Duration, p *mesh.Peer, died bool, fx []Effect) []Effect {
+	for i := 0; p.Outstanding > 0 && i < len(c.tasks.all); i++ {
+		t := c.tasks.all[i]
+		if t.place != away || t.peer != p {
+			continue
+		}
+		c.takeBack(t)
+		if died {
+			fx = c.lost(now, t, fx)
+		} else {
+			fx = c.again(now, t, fx)
+		}
+	}
+	return fx
+}
+
+func (c *Core) feedAll(now time.Duration, fx []Effect) []Effect {
+	for i := 0; i < len(c.services.list); i++ {
+		if s := c.services.list[i]; s.queue.n > 0 || s.idle.n > 0 {
+			fx = c.feed(now, s, fx)
+		}
+	}
+	return fx
+}
+
+func (c *Core) feedNamed(now time.Duration, service string, fx []Effect) []Effect {
+	if s := c.services.byName[service]; s != nil {
+		return c.feed(now, s, fx)
+	}
+	return fx
+}
+
+// Peers returns the names of the peers that are known and have not left.
+func (c *Core) Peers() []string {
+	var names []string
+	for _, p := range c.peers.All() {
+		if !p.Left() {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+// Drain begins the end: capacity 0 is announced at once, guests are returned,
+// new tasks go to peers or are refused.
+func (c *Core) Drain(now time.Duration) {
+	c.draining = true
+	c.changed(now)
+}
+
+// Drained reports whether every task has been answered.
+func (c *Core) Drained() bool { return c.tasks.inUse() == 0 }
+
+// Close ends what Drain began: the tasks that are left are answered with an
+// error, guests are returned, and the goodbye is announced.
+func (c *Core) Close(now time.Duration, fx []Effect) []Effect {
+	c.draining, c.leaving = true, true
+	for _, t := range c.tasks.all {
+		switch {
+		case t.place == nowhere:
+		case t.guest:
+			fx = c.giveBack(now, t, "node "+c.cfg.Name+" is shutting down", fx)
+		default:
+			fx = c.refuse(now, t, mesh.CodeUnavailable, "node "+c.cfg.Name+" shut down before the task was done", fx)
+		}
+	}
+	c.announcer.Announced(now)
+	return append(fx, Effect{Do: Announce})
+}

@@ -1,0 +1,19 @@
+package dispatch
+
+// Stats counts what a node has done since it started. The counts only grow.
+type Stats struct {
+	Requests    uint64 // tasks taken from clients
+	Answered    uint64 // of these: answered by a worker, here or at a peer
+	Refused     uint64 // of these: answered with an error by the mesh
+	Dispatched  uint64 // attempts given to workers here, guests among them
+	Delegated   uint64 // attempts given to peers
+	Returned    uint64 // of these: given back undone
+	DoneAway    uint64 // of these: answered
+	Guests      uint64 // tasks taken from peers
+	GuestsDone  uint64 // of these: answered
+	GuestsBack  uint64 // tasks of peers given back undone
+	Pulls       uint64 // times a peer was asked for work
+	Lost        uint64 // attempts lost with a worker or peer
+	Undelivered uint64 // dispatches that found no subscriber
+	Fenced      uint64 // answers to attempts that are no more
+}

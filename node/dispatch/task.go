@@ -1,0 +1,118 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/brokermesh/brokermesh/mesh"
+)
+
+// place is where a task is; it is in one place at a time.
+type place uint8
+
+const (
+	nowhere place = iota // not in use
+	waiting              // in its service's queue
+	running              // with a worker here
+	away                 // with a peer
+)
+
+// task is one request from its arrival to its answer. Its slot is used again.
+type task struct {
+	slot       uint32
+	generation uint32
+	place      place
+	here       bool // must run here: a guest, or sent to this node by name
+	guest      bool
+	losses     int
+	service    *service
+	message    any
+
+	arrived  time.Duration // at its origin: the age orders the queue
+	deadline time.Duration // the client's own; 0: none
+	waitEnd  time.Duration // while waiting without a deadline: when it is refused
+
+	worker *worker // while running
+
+	peer  *mesh.Peer    // while away
+	sent  time.Duration // while away: when it was delegated
+	asked time.Duration // while away: when the peer was last asked about it
+
+	attempt mesh.Attempt // away: the delegation; guest: the origin's own
+
+	prev, next *task // in the queue, while waiting
+	due        time.Duration
+	dueAt      int // index in the due heap plus one; 0: not in it
+}
+
+// tasks holds every task of the node, by slot.
+type tasks struct {
+	all  []*task
+	free []*task
+}
+
+func (ts *tasks) take() *task {
+	if n := len(ts.free); n > 0 {
+		t := ts.free[n-1]
+		ts.free = ts.free[:n-1]
+		return t
+	}
+	t := &task{slot: uint32(len(ts.all))}
+	ts.all = append(ts.all, t)
+	return t
+}
+
+// release makes the slot free for another task. The generation goes on, so
+// that a late answer to this one hits nothing.
+func (ts *tasks) release(t *task) {
+	*t = task{slot: t.slot, generation: t.generation}
+	ts.free = append(ts.free, t)
+}
+
+// inUse returns how many tasks there are.
+func (ts *tasks) inUse() int { return len(ts.all) - len(ts.free) }
+
+// queue is the waiting tasks of one service, oldest first.
+type queue struct {
+	head, tail *task
+	n          int
+}
+
+// insert puts a task in its place by age. A new task goes to the end at once;
+// one that comes back from a worker or peer walks past the few older ones.
+func (q *queue) insert(t *task) {
+	q.n++
+	if q.tail == nil {
+		q.head, q.tail = t, t
+		return
+	}
+	if q.tail.arrived <= t.arrived {
+		t.prev, q.tail.next, q.tail = q.tail, t, t
+		return
+	}
+	at := q.head
+	for at.arrived <= t.arrived {
+		at = at.next
+	}
+	t.prev, t.next = at.prev, at
+	if at.prev == nil {
+		q.head = t
+	} else {
+		at.prev.next = t
+	}
+	at.prev = t
+}
+
+func (q *queue) remove(t *task) {
+	q.n--
+	if t.prev == nil {
+		q.head = t.next
+	} else {
+		t.prev.next = t.next
+	}
+	if t.next == nil {
+		q.tail = t.prev
+	} else {
+		t.next.prev = t.prev
+	}
+	t.prev, t.next = nil, nil
+}
