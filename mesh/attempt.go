@@ -61,7 +61,8 @@ func ParseAttempt(s string) (Attempt, error) {
 	if len(s) != attemptLen {
 		return Attempt{}, errors.New("malformed attempt")
 	}
-	if _, err := base64.RawURLEncoding.Decode(raw[:], []byte(s)); err != nil {
+	// Fewer bytes than that come of a text with line breaks, which Decode skips.
+	if n, err := base64.RawURLEncoding.Decode(raw[:], []byte(s)); err != nil || n != attemptBytes {
 		return Attempt{}, errors.New("malformed attempt")
 	}
 	return Attempt{

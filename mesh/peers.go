@@ -65,6 +65,31 @@ func (ps *Peers) search(name string) (int, bool) {
 	return slices.BinarySearchFunc(ps.list, name, func(p *Peer, name string) int { return strings.Compare(p.Name, name) })
 }
 
+// PeerView is what is known of a peer, for people and tests.
+type PeerView struct {
+	Name        string
+	Incarnation Incarnation
+	Outstanding int // tasks delegated there and not answered yet
+	Reachable   bool
+	Services    []Load // workers, idle and waiting as last reported
+}
+
+// Views returns what is known of the peers that have not left, in order of name.
+func (ps *Peers) Views() []PeerView {
+	var views []PeerView
+	for _, p := range ps.list {
+		if p.left {
+			continue
+		}
+		v := PeerView{Name: p.Name, Incarnation: p.Incarnation, Outstanding: p.Outstanding, Reachable: !p.unreachable}
+		for _, l := range p.loads {
+			v.Services = append(v.Services, Load{Service: l.service, Workers: l.workers, Idle: l.idle, Waiting: l.waiting})
+		}
+		views = append(views, v)
+	}
+	return views
+}
+
 // Remove forgets a peer.
 func (ps *Peers) Remove(p *Peer) {
 	ps.list = slices.DeleteFunc(ps.list, func(q *Peer) bool { return q == p })

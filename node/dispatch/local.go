@@ -1,6 +1,8 @@
 package dispatch
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -60,7 +62,8 @@ func (c *Core) Ready(now time.Duration, r Ready, fx []Effect) []Effect {
 	w := c.workers.byInbox[r.ID.Inbox]
 	if w != nil && w.task != nil {
 		if w.id.Client != r.ID.Client {
-			w.again = &r
+			again := r // r itself would move to the heap in every call
+			w.again = &again
 		}
 		return fx
 	}
@@ -141,12 +144,12 @@ func (c *Core) Done(now time.Duration, a mesh.Attempt, answer any, fx []Effect) 
 // freed decides what a worker does that holds no task any more.
 func (c *Core) freed(now time.Duration, w *worker, fx []Effect) []Effect {
 	switch again := w.again; {
+	case again != nil: // even of one that is leaving: it came after that
+		w.again = nil
+		return c.Ready(now, *again, fx)
 	case w.leaving:
 		c.dismiss(now, w)
 		return fx
-	case again != nil:
-		w.again = nil
-		return c.Ready(now, *again, fx)
 	}
 	return c.release(now, w, fx)
 }
@@ -184,6 +187,7 @@ func (c *Core) Disconnected(now time.Duration, client uint64, fx []Effect) []Eff
 			back = append(back, again)
 		}
 	}
+	slices.SortStableFunc(tasks, func(a, b *task) int { return cmp.Compare(a.arrived, b.arrived) })
 	for _, t := range tasks {
 		fx = c.lost(now, t, fx)
 	}

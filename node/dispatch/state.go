@@ -13,21 +13,24 @@ func (c *Core) changed(now time.Duration) { c.announcer.Changed(now) }
 // SentAt, which is for people.
 func (c *Core) State(now time.Duration) mesh.State {
 	c.sequence++
-	s := mesh.State{
+	return mesh.State{
 		Version: mesh.Version, Name: c.cfg.Name, Incarnation: c.cfg.Incarnation.String(),
 		Sequence: c.sequence, UptimeMS: now.Milliseconds(), Draining: c.draining, Leaving: c.leaving,
-		Services: make([]mesh.Load, 0, len(c.services.list)),
+		Services: c.Loads(now),
 	}
-	for _, service := range c.services.list {
-		l := service.load(now)
+}
+
+// Loads returns the node's load of each service, in order of name. A draining
+// node has no idle worker to offer.
+func (c *Core) Loads(now time.Duration) []mesh.Load {
+	loads := make([]mesh.Load, min(len(c.services.list), mesh.MaxServices))
+	for i := range loads {
+		loads[i] = c.services.list[i].load(now)
 		if c.draining {
-			l.Idle = 0
-		}
-		if len(s.Services) < mesh.MaxServices {
-			s.Services = append(s.Services, l)
+			loads[i].Idle = 0
 		}
 	}
-	return s
+	return loads
 }
 
 // Capacity returns the node's fresh capacity for a service, as it rides on
@@ -88,8 +91,11 @@ func (c *Core) heard(now time.Duration, name string, incarnation mesh.Incarnatio
 func (c *Core) expirePeers(now time.Duration, fx []Effect) []Effect {
 	gone, next := c.peers.Expired(now)
 	c.nextExpiry = next
+	// All of them go first, so that no task moves from one to the next.
 	for _, p := range gone {
 		c.peers.Remove(p)
+	}
+	for _, p := range gone {
 		fx = c.abandon(now, p, true, fx)
 	}
 	return fx
@@ -129,16 +135,8 @@ func (c *Core) feedNamed(now time.Duration, service string, fx []Effect) []Effec
 	return fx
 }
 
-// Peers returns the names of the peers that are known and have not left.
-func (c *Core) Peers() []string {
-	var names []string
-	for _, p := range c.peers.All() {
-		if !p.Left() {
-			names = append(names, p.Name)
-		}
-	}
-	return names
-}
+// Peers returns what is known of the peers that have not left, in order of name.
+func (c *Core) Peers() []mesh.PeerView { return c.peers.Views() }
 
 // Drain begins the end: capacity 0 is announced at once, guests are returned,
 // new tasks go to peers or are refused.

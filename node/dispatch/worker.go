@@ -124,3 +124,13 @@ func (l *idleList) remove(w *worker) {
 	}
 	w.prev, w.next = nil, nil
 }
+
+// Knows reports whether the inbox is a worker's.
+func (c *Core) Knows(inbox string) bool { return c.workers.byInbox[inbox] != nil }
+
+// Holds reports whether the attempt is in the hands of the worker with that
+// inbox. The shell asks before it believes a status message about one.
+func (c *Core) Holds(a mesh.Attempt, inbox string) bool {
+	w := c.workers.holding(a)
+	return w != nil && w.id.Inbox == inbox
+}

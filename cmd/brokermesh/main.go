@@ -1,0 +1,59 @@
+// Brokermesh is a broker mesh on NATS. See README.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit statuses.
+const (
+	exitFailed = 1
+	exitConfig = 2 // the configuration or the command line is wrong
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(run(ctx, os.Args[1:]))
+}
+
+// run runs the command line and returns the exit status.
+func run(ctx context.Context, args []string) int {
+	root := &cobra.Command{
+		Use:           "brokermesh",
+		Short:         "A broker mesh on NATS: tasks to idle workers, here or at a peer",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.AddCommand(nodeCommand(), demoCommand())
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(os.Stderr, "brokermesh:", err)
+	if failed := (runError{}); errors.As(err, &failed) {
+		return exitFailed
+	}
+	return exitConfig
+}
+
+// runError marks what went wrong after the command line and the configuration
+// were found to be good.
+type runError struct{ error }
+
+func (e runError) Unwrap() error { return e.error }
+
+func failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return runError{err}
+}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/brokermesh/brokermesh/node"
+)
+
+// nodeCommand runs one node, configured by the environment alone.
+func nodeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "node",
+		Short: "Run one node, configured by environment variables",
+		Long:  "Run one node until SIGTERM or SIGINT; then it drains and ends with status 0.\nA wrong configuration ends it with status 2, anything else that fails with 1.\n\n" + variables(),
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := node.ConfigFromEnv()
+			if err != nil {
+				return fmt.Errorf("the configuration is wrong\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
+			}
+			cfg.Logger = cfg.NewLogger(os.Stderr)
+			for _, name := range node.UnknownVariables() {
+				cfg.Logger.Warn("unknown variable; see brokermesh node --help", "variable", name)
+			}
+			n, err := node.New(cfg)
+			if err != nil {
+				return err
+			}
+			return failed(n.Run(cmd.Context()))
+		},
+	}
+}
+
+func variables() string {
+	var text strings.Builder
+	text.WriteString("Variables:\n")
+	if err := node.Usage(&text); err != nil {
+		return err.Error() // a mistake in the tags of node.Config; a test looks
+	}
+	return text.String()
+}

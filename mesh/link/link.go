@@ -1,0 +1,229 @@
+// Package link carries the cloud and the state flow of a node over a NATS
+// connection. It is the only mesh code that knows NATS: it turns what arrives
+// into events and what the node decides into messages, and decides nothing.
+package link
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/brokermesh/brokermesh/mesh"
+)
+
+// Link is a node's place on the cloud plane. Its methods may be called from any
+// goroutine.
+type Link struct {
+	nc       *nats.Conn
+	name     string
+	inbox    string // prefix of every reply subject of this link, with its last dot
+	messages chan *nats.Msg
+	subs     []*nats.Subscription
+}
+
+// buffered is how many messages may wait for the node; beyond it the NATS
+// library drops. 64 Ki pointers are half a MiB.
+const buffered = 1 << 16
+
+// Open subscribes to what concerns every node: answers to the link's own
+// questions, and the state of all. Join makes it reachable by its name.
+//
+// The connection must have been made with nats.NoEcho, or the node hears itself.
+func Open(nc *nats.Conn, name string) (*Link, error) {
+	l := &Link{nc: nc, name: name, inbox: nc.NewInbox() + ".", messages: make(chan *nats.Msg, buffered)}
+	return l, l.subscribe(l.inbox+">", mesh.SubjectState+"*")
+}
+
+// Join makes the node reachable: from now on peers find it by its name.
+func (l *Link) Join() error {
+	return l.subscribe(mesh.CloudSubject(l.name), mesh.PullSubject(l.name), mesh.HeldSubject(l.name))
+}
+
+func (l *Link) subscribe(subjects ...string) error {
+	for _, subject := range subjects {
+		sub, err := l.nc.ChanSubscribe(subject, l.messages)
+		if err != nil {
+			return fmt.Errorf("subscribe to %s: %w", subject, err)
+		}
+		l.subs = append(l.subs, sub)
+	}
+	return nil
+}
+
+// Messages is where everything arrives, in the order of the connection. Read
+// turns a message into an Event.
+func (l *Link) Messages() <-chan *nats.Msg { return l.messages }
+
+// Carried reports whether the message came by this link.
+func (l *Link) Carried(m *nats.Msg) bool {
+	for _, sub := range l.subs {
+		if m.Sub == sub {
+			return true
+		}
+	}
+	return false
+}
+
+// headroom is what a delegation may add to a message: the two headers of the
+// mesh, with names and services of full length.
+const headroom = 1024
+
+// Fits reports whether a message of so many bytes, headers and data, can cross
+// the cloud plane with what a delegation adds.
+func (l *Link) Fits(size int) bool { return int64(size)+headroom <= l.nc.MaxPayload() }
+
+// MaxPayload is the plane's own limit for a message, in bytes.
+func (l *Link) MaxPayload() int64 { return l.nc.MaxPayload() }
+
+// Kinds of answers to the link's own questions: one letter after the inbox.
+const (
+	replyTask  = "t." // + attempt
+	replyPull  = "p." // + peer + service
+	replyHeld  = "h." // + peer
+	replyRelay = "r." // + the caller's own token
+)
+
+// Kind says what an Event is.
+type Kind uint8
+
+// The kinds of events, with the fields that each one sets. Message is set in
+// all; Capacity where the message carried one, else its Node is empty.
+const (
+	Probe       Kind = iota + 1 // a task sent to this node by name
+	Who                         // somebody asks who holds this node's name
+	Task                        // a peer delegates a task: Delegation
+	Pull                        // a peer asks for tasks: N
+	Held                        // a peer asks about Attempts
+	State                       // State, Incarnation
+	Answered                    // a peer's answer: Attempt
+	Returned                    // a task comes back undone: Attempt, Losses, Reason
+	Unreachable                 // a delegation found no subscriber: Attempt
+	Granted                     // answer to a pull: Peer, Service, N
+	NotHeld                     // answer to a question: Attempts
+	Relayed                     // answer to a relayed request: Token; Nobody if none was there
+	Ignored                     // nothing to do
+)
+
+// Event is one message of the cloud plane, understood.
+type Event struct {
+	Kind        Kind
+	Message     *nats.Msg
+	Capacity    mesh.Capacity
+	Delegation  mesh.Delegation
+	State       mesh.State
+	Incarnation mesh.Incarnation
+	Attempt     mesh.Attempt
+	Attempts    []mesh.Attempt
+	Peer        string
+	Service     string
+	Token       string
+	Reason      string
+	N           int
+	Losses      int
+	Nobody      bool
+}
+
+// Read understands a message. An error says why it cannot be; it concerns that
+// message alone.
+func (l *Link) Read(m *nats.Msg) (Event, error) {
+	e := Event{Message: m}
+	if s := m.Header.Get(mesh.HeaderCapacity); s != "" {
+		c, err := mesh.ParseCapacity(s)
+		if err != nil {
+			return e, err
+		}
+		e.Capacity = c
+	}
+	if rest, ok := strings.CutPrefix(m.Subject, l.inbox); ok {
+		return l.readReply(e, rest)
+	}
+	if name, ok := strings.CutPrefix(m.Subject, mesh.SubjectState); ok {
+		var err error
+		e.Kind = State
+		e.State, e.Incarnation, err = mesh.ParseState(name, m.Data)
+		return e, err
+	}
+	return l.readRequest(e)
+}
+
+// readRequest understands what was sent to this node's name.
+func (l *Link) readRequest(e Event) (Event, error) {
+	m := e.Message
+	var err error
+	switch m.Subject {
+	case mesh.PullSubject(l.name):
+		e.Kind = Pull
+		if e.N, err = parseCount(m.Data); err == nil && e.Capacity.Node == "" {
+			err = errors.New("a pull without capacity")
+		}
+		return e, err
+	case mesh.HeldSubject(l.name):
+		e.Kind = Held
+		e.Attempts, err = parseAttempts(m.Data)
+		return e, err
+	}
+	switch {
+	case m.Header.Get(mesh.HeaderWho) != "":
+		e.Kind = Who
+	case m.Header.Get(mesh.HeaderDelegation) != "":
+		e.Kind = Task
+		e.Delegation, err = mesh.ParseDelegation(m.Header.Get(mesh.HeaderDelegation))
+	default:
+		e.Kind = Probe
+	}
+	return e, err
+}
+
+// readReply understands an answer to one of the link's own questions.
+func (l *Link) readReply(e Event, rest string) (Event, error) {
+	m := e.Message
+	if len(rest) < 2 {
+		return e, errors.New("an answer to no question")
+	}
+	kind, about := rest[:2], rest[2:]
+	nobody := NoResponders(m)
+	var err error
+	switch kind {
+	case replyTask:
+		if e.Attempt, err = mesh.ParseAttempt(about); err != nil {
+			return e, err
+		}
+		refusal := m.Header.Get(mesh.HeaderRefusal)
+		switch {
+		case nobody:
+			e.Kind = Unreachable
+		case refusal != "":
+			e.Kind = Returned
+			e.Losses, e.Reason, err = parseRefusal(refusal)
+		default:
+			e.Kind = Answered
+		}
+	case replyPull:
+		e.Kind = Granted
+		e.Peer, e.Service, _ = strings.Cut(about, ".")
+		if !nobody {
+			e.N, err = parseCount(m.Data)
+		}
+	case replyHeld:
+		e.Kind = NotHeld
+		if nobody {
+			e.Kind = Ignored // its expiry settles the matter
+			break
+		}
+		e.Attempts, err = parseAttempts(m.Data)
+	case replyRelay:
+		e.Kind, e.Token, e.Nobody = Relayed, about, nobody
+	default:
+		err = errors.New("an answer to no question")
+	}
+	return e, err
+}
+
+// NoResponders reports whether the message is a server's word that a request
+// found no subscriber. Anybody can set the status; only the server's carries
+// the subject that it was about.
+func NoResponders(m *nats.Msg) bool {
+	return len(m.Data) == 0 && m.Header.Get("Status") == "503" && m.Header.Get("Nats-Subject") != ""
+}

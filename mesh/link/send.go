@@ -1,0 +1,153 @@
+package link
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/brokermesh/brokermesh/mesh"
+)
+
+// Delegate hands a client's request over to a peer. The headers of the mesh are
+// set on the message and taken off again, so it stays the client's.
+func (l *Link) Delegate(peer string, m *nats.Msg, d mesh.Delegation, c mesh.Capacity) error {
+	out := &nats.Msg{Subject: mesh.CloudSubject(peer), Header: m.Header, Data: m.Data}
+	if out.Header == nil {
+		out.Header = make(nats.Header, 2)
+	}
+	var buf [256]byte
+	out.Reply = l.inbox + replyTask + d.Attempt.String()
+	out.Header[mesh.HeaderDelegation] = []string{string(d.AppendText(buf[:0]))}
+	setCapacity(out, c)
+	err := l.nc.PublishMsg(out)
+	delete(out.Header, mesh.HeaderDelegation)
+	delete(out.Header, mesh.HeaderCapacity)
+	return err
+}
+
+// Answer sends the answer of a guest to its origin. The header is used up.
+func (l *Link) Answer(m *nats.Msg, header nats.Header, data []byte, c mesh.Capacity) error {
+	out := &nats.Msg{Subject: m.Reply, Header: header, Data: data}
+	setCapacity(out, c)
+	return l.nc.PublishMsg(out)
+}
+
+// Return gives a guest back to its origin undone.
+func (l *Link) Return(m *nats.Msg, losses int, reason string, c mesh.Capacity) error {
+	out := &nats.Msg{Subject: m.Reply, Header: make(nats.Header, 2)}
+	out.Header[mesh.HeaderRefusal] = []string{strconv.Itoa(losses) + ";" + reason}
+	setCapacity(out, c)
+	return l.nc.PublishMsg(out)
+}
+
+func parseRefusal(s string) (losses int, reason string, err error) {
+	count, reason, _ := strings.Cut(s, ";")
+	losses, err = strconv.Atoi(count)
+	if err != nil || losses < 0 {
+		return 0, "", fmt.Errorf("malformed refusal %q", s)
+	}
+	return losses, reason, nil
+}
+
+// Pull asks a peer for n waiting tasks of a service.
+func (l *Link) Pull(peer, service string, n int, c mesh.Capacity) error {
+	out := &nats.Msg{Subject: mesh.PullSubject(peer), Reply: l.inbox + replyPull + mesh.WithService(peer, service), Data: strconv.AppendInt(nil, int64(n), 10)}
+	out.Header = make(nats.Header, 1)
+	setCapacity(out, c)
+	return l.nc.PublishMsg(out)
+}
+
+// Grant answers a pull: n tasks are on the way.
+func (l *Link) Grant(m *nats.Msg, n int, c mesh.Capacity) error {
+	out := &nats.Msg{Subject: m.Reply, Data: strconv.AppendInt(nil, int64(n), 10), Header: make(nats.Header, 1)}
+	setCapacity(out, c)
+	return l.nc.PublishMsg(out)
+}
+
+// Ask asks a peer which of the attempts it does not hold.
+func (l *Link) Ask(peer string, attempts []mesh.Attempt) error {
+	return l.nc.PublishMsg(&nats.Msg{Subject: mesh.HeldSubject(peer), Reply: l.inbox + replyHeld + peer, Data: appendAttempts(nil, attempts)})
+}
+
+// Tell answers a question about attempts: these are not held here.
+func (l *Link) Tell(m *nats.Msg, missing []mesh.Attempt) error {
+	return l.nc.Publish(m.Reply, appendAttempts(nil, missing))
+}
+
+// Relay sends a local client's request to the named node, whose answer comes
+// back as Relayed with the token. Only the client's deadline crosses.
+func (l *Link) Relay(node string, m *nats.Msg, token string) error {
+	out := &nats.Msg{Subject: mesh.CloudSubject(node), Reply: l.inbox + replyRelay + token, Header: m.Header, Data: m.Data}
+	return l.nc.PublishMsg(out)
+}
+
+// Announce publishes the node's state and returns the message's body.
+func (l *Link) Announce(s mesh.State) ([]byte, error) {
+	data, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	return data, l.nc.Publish(mesh.StateSubject(l.name), data)
+}
+
+// Identify answers a question of who holds this node's name.
+func (l *Link) Identify(m *nats.Msg, id mesh.Identity) error {
+	data, err := json.Marshal(id)
+	if err != nil {
+		return err
+	}
+	return l.nc.Publish(m.Reply, data)
+}
+
+// WhoHolds asks who else holds this node's name. held is false if nobody
+// answered: there is no such node, or none that lives. It waits for at most the
+// given time.
+func (l *Link) WhoHolds(ctx context.Context, wait time.Duration) (id mesh.Identity, incarnation mesh.Incarnation, held bool) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	m := &nats.Msg{Subject: mesh.CloudSubject(l.name), Header: nats.Header{mesh.HeaderWho: []string{l.name}}}
+	answer, err := l.nc.RequestMsgWithContext(ctx, m)
+	if err != nil {
+		return mesh.Identity{}, 0, false
+	}
+	id, incarnation, err = mesh.ParseIdentity(answer.Data)
+	return id, incarnation, err == nil
+}
+
+func setCapacity(m *nats.Msg, c mesh.Capacity) {
+	var buf [192]byte
+	m.Header[mesh.HeaderCapacity] = []string{string(c.AppendText(buf[:0]))}
+}
+
+func parseCount(data []byte) (int, error) {
+	n, err := strconv.Atoi(string(data))
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("malformed count %.20q", data)
+	}
+	return n, nil
+}
+
+// appendAttempts writes attempts one a line.
+func appendAttempts(to []byte, attempts []mesh.Attempt) []byte {
+	for _, a := range attempts {
+		to = append(a.AppendText(to), '\n')
+	}
+	return to
+}
+
+func parseAttempts(data []byte) ([]mesh.Attempt, error) {
+	var attempts []mesh.Attempt
+	for line := range strings.Lines(string(data)) {
+		a, err := mesh.ParseAttempt(strings.TrimSuffix(line, "\n"))
+		if err != nil {
+			return nil, err
+		}
+		attempts = append(attempts, a)
+	}
+	return attempts, nil
+}

@@ -1,0 +1,169 @@
+package node
+
+import (
+	"encoding/json"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/brokermesh/brokermesh/node/dispatch"
+)
+
+// census finds out who a worker is. READY names an inbox; a worker is an inbox
+// and the connection that holds its subscription, which only the server knows.
+// One pass over the server's subscriptions answers for all READYs that wait,
+// and passes take at most a tenth of the time.
+type census struct {
+	server *localServer
+	found  chan<- []counted // to the loop
+	log    *slog.Logger
+
+	mu      sync.Mutex
+	pending []dispatch.Ready
+	wake    chan struct{} // holds one token while there may be something pending
+}
+
+// counted is one READY after a pass; Client is 0 if nobody holds the inbox.
+type counted = dispatch.Ready
+
+// passShare bounds the passes: after one that took d, none begins for 9 d.
+const passShare = 9
+
+func newCensus(s *localServer, found chan<- []counted, log *slog.Logger) *census {
+	return &census{server: s, found: found, log: log, wake: make(chan struct{}, 1)}
+}
+
+// ask puts a READY on the list of the next pass. It never blocks.
+func (c *census) ask(r dispatch.Ready) {
+	c.mu.Lock()
+	c.pending = append(c.pending, r)
+	c.mu.Unlock()
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run makes passes until done is closed.
+func (c *census) run(done <-chan struct{}) {
+	for {
+		select {
+		case <-c.wake:
+		case <-done:
+			return
+		}
+		began := time.Now()
+		c.mu.Lock()
+		ready := c.pending
+		c.pending = nil
+		c.mu.Unlock()
+		if len(ready) == 0 {
+			continue
+		}
+		c.pass(ready)
+		select {
+		case c.found <- ready:
+		case <-done:
+			return
+		}
+		select {
+		case <-time.After(passShare * time.Since(began)):
+		case <-done:
+			return
+		}
+	}
+}
+
+// pass fills in the client id of each READY. If two connections hold an inbox,
+// the newer one is meant: the older is about to be missed.
+func (c *census) pass(ready []dispatch.Ready) {
+	holder := make(map[string]uint64, len(ready))
+	for _, r := range ready {
+		holder[r.ID.Inbox] = 0
+	}
+	list, err := c.server.Subsz(&server.SubszOptions{Subscriptions: true, Account: localAccount, Limit: 1 << 30})
+	if err != nil {
+		c.log.Error("cannot list the server's subscriptions", "error", err) // READY is repeated
+		return
+	}
+	for _, sub := range list.Subs {
+		if known, wanted := holder[sub.Subject]; wanted {
+			holder[sub.Subject] = max(known, sub.Cid)
+		}
+	}
+	for i := range ready {
+		ready[i].ID.Client = holder[ready[i].ID.Inbox]
+	}
+}
+
+// fences tells the loop which connections ended. The system account's event
+// overtakes the last answers of the connection it tells of: those wait on the
+// dispatch connection. So the node sends itself a message over that one, behind
+// them, and acts when it arrives.
+type fences struct {
+	subject string // + client id
+	log     *slog.Logger
+}
+
+// watch begins to send a fence for every connection that ends.
+func (f fences) watch(system, dispatch *nats.Conn) error {
+	_, err := system.Subscribe("$SYS.ACCOUNT."+localAccount+".DISCONNECT", func(m *nats.Msg) {
+		var event struct {
+			Client struct {
+				ID uint64 `json:"id"`
+			} `json:"client"`
+		}
+		if err := json.Unmarshal(m.Data, &event); err != nil || event.Client.ID == 0 {
+			f.log.Error("malformed disconnect event of the local server", "error", err)
+			return
+		}
+		if err := dispatch.Publish(f.subject+strconv.FormatUint(event.Client.ID, 10), nil); err != nil && !dispatch.IsClosed() {
+			f.log.Error("cannot send a fence", "error", err)
+		}
+	})
+	return err
+}
+
+// client returns the connection that a fence is about.
+func (f fences) client(m *nats.Msg) (uint64, bool) {
+	rest, ok := strings.CutPrefix(m.Subject, f.subject)
+	if !ok {
+		return 0, false
+	}
+	client, err := strconv.ParseUint(rest, 10, 64)
+	return client, err == nil
+}
+
+// departed remembers the connections that ended lately, so that a census made
+// before does not bring them back. Client ids are never used twice.
+type departed struct {
+	set  map[uint64]struct{}
+	ring []uint64
+	next int
+}
+
+const departedKept = 1 << 14
+
+func (d *departed) add(client uint64) {
+	if d.set == nil {
+		d.set = make(map[uint64]struct{})
+	}
+	if len(d.ring) < departedKept {
+		d.ring = append(d.ring, client)
+	} else {
+		delete(d.set, d.ring[d.next])
+		d.ring[d.next] = client
+		d.next = (d.next + 1) % departedKept
+	}
+	d.set[client] = struct{}{}
+}
+
+func (d *departed) has(client uint64) bool {
+	_, ok := d.set[client]
+	return ok
+}

@@ -1,0 +1,104 @@
+package node
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/brokermesh/brokermesh/mesh"
+	"github.com/brokermesh/brokermesh/mesh/link"
+	"github.com/brokermesh/brokermesh/node/dispatch"
+)
+
+// fromCloud gives a message of the cloud plane to the core.
+func (l *loop) fromCloud(now time.Duration, m *nats.Msg, fx []dispatch.Effect) []dispatch.Effect {
+	e, err := l.link.Read(m)
+	if err != nil {
+		l.complaints.add(now, "malformed message on the cloud plane", "subject", clip(m.Subject), "fault", clip(err.Error()))
+		if m.Reply != "" && e.Kind == link.Task {
+			l.refuse(m, mesh.CodeBadRequest, clip(err.Error()))
+		}
+		return fx
+	}
+	if e.Capacity.Node != "" && e.Kind != link.Pull { // a pull's is the core's to use at the right moment
+		fx = l.core.PeerCapacity(now, e.Capacity, fx)
+	}
+	switch e.Kind {
+	case link.State:
+		return l.onState(now, e, fx)
+	case link.Probe:
+		return l.request(now, m, "", true, fx)
+	case link.Task:
+		return l.onGuest(now, e, fx)
+	case link.Answered:
+		return l.core.Answered(now, e.Attempt, m, fx)
+	case link.Returned:
+		return l.core.Returned(now, e.Attempt, e.Losses, fx)
+	case link.Unreachable:
+		return l.core.Unreachable(now, e.Attempt, fx)
+	case link.Pull:
+		return l.core.Pulled(now, e.Capacity, e.N, m, fx)
+	case link.Granted:
+		return l.core.PullAnswered(now, e.Peer, e.Service, e.N, fx)
+	case link.Held:
+		l.told(l.link.Tell(m, l.core.NotHeld(e.Attempts)))
+	case link.NotHeld:
+		return l.core.Missing(now, e.Attempts, fx)
+	case link.Relayed:
+		l.onRelayed(e)
+	case link.Who:
+		l.told(l.link.Identify(m, mesh.Identity{Name: l.cfg.Name, Incarnation: l.node.incarnation.String(), UptimeMS: now.Milliseconds()}))
+	}
+	return fx
+}
+
+// onState takes a peer's state and passes it on to those who watch on the local
+// port. One that bears our own name is the sign of a name conflict.
+func (l *loop) onState(now time.Duration, e link.Event, fx []dispatch.Effect) []dispatch.Effect {
+	if e.State.Name == l.cfg.Name {
+		if e.Incarnation != l.node.incarnation && !e.State.Leaving {
+			l.checkName(now)
+		}
+		return fx
+	}
+	l.publish(&nats.Msg{Subject: e.Message.Subject, Data: e.Message.Data})
+	return l.core.PeerState(now, e.Incarnation, e.State, fx)
+}
+
+// onGuest takes a task that a peer delegates.
+func (l *loop) onGuest(now time.Duration, e link.Event, fx []dispatch.Effect) []dispatch.Effect {
+	if e.Message.Reply == "" || e.Delegation.Origin == l.cfg.Name {
+		l.complaints.add(now, "delegated task of no origin", "origin", e.Delegation.Origin)
+		return fx
+	}
+	if len(e.Message.Data) > MaxTask {
+		l.refuse(e.Message, mesh.CodeBadRequest, tooLarge("payload", len(e.Message.Data), MaxTask))
+		return fx
+	}
+	stripMesh(e.Message.Header)
+	return l.core.Guest(now, e.Delegation, e.Message, fx)
+}
+
+// checkEvery is the least time between two questions who has our name.
+const checkEvery = time.Second
+
+// checkName asks whether another live node has our name; a state message alone
+// is no proof, anybody on the plane can send one. Of two that live, the one that
+// has run for the shorter time gives up.
+func (l *loop) checkName(now time.Duration) {
+	if l.checking || l.checked > 0 && now < l.checked+checkEvery {
+		return
+	}
+	l.complaints.add(now, "a state that claims to be ours: asking whether another node has this name")
+	l.checking, l.checked = true, now
+	ctx := l.life
+	go func() {
+		id, other, held := l.link.WhoHolds(ctx, whoTimeout)
+		uptime := time.Duration(id.UptimeMS) * time.Millisecond
+		if held && other != l.node.incarnation && mesh.Yields(l.now(), l.node.incarnation, uptime, other) {
+			l.conflict <- fmt.Errorf("%w: %s, up for %s", ErrNameTaken, l.cfg.Name, uptime)
+		}
+		l.checkDone <- struct{}{}
+	}()
+}

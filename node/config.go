@@ -1,0 +1,139 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/brokermesh/brokermesh/mesh"
+)
+
+// Config sets up a node. A field left at its zero value has its default. The
+// tags say how ConfigFromEnv reads it: prefix MESH, the default, what it means,
+// and what is allowed.
+type Config struct {
+	Name          string        `split_words:"true" desc:"name of this node, unique in the mesh (default: from the host's name)" allowed:"1 to 64 characters of A-Z a-z 0-9 _ -"`
+	Listen        string        `split_words:"true" default:"127.0.0.1:4222" desc:"where clients and workers connect" allowed:"host:port; port 0 takes a free one"`
+	CloudListen   string        `split_words:"true" default:"127.0.0.1:4223" desc:"where tools connect to the cloud plane" allowed:"host:port; port 0 takes a free one"`
+	ClusterListen string        `split_words:"true" default:"127.0.0.1:6222" desc:"where the other nodes connect" allowed:"host:port; port 0 takes a free one"`
+	Peers         []string      `split_words:"true" desc:"MESH_CLUSTER_LISTEN of other nodes, separated by commas; one is enough, it tells of the rest" allowed:"host:port, separated by commas"`
+	QueueLimit    int           `split_words:"true" default:"10000" desc:"tasks that may wait; one more is refused with 429" allowed:"a number from 1 to 10000000; 0: the default"`
+	QueueTimeout  time.Duration `split_words:"true" default:"4s" desc:"how long a task without a Mesh-Timeout may wait to start, then 503" allowed:"a duration such as 4s or 500ms; 0: the default"`
+
+	AttemptTimeout time.Duration `split_words:"true" default:"0s" desc:"how long a worker may take for a task before it is given to another; 0: as long as the client waits" allowed:"a duration such as 30s, or 0"`
+	MaxAttempts    int           `split_words:"true" default:"5" desc:"a task that was lost with so many workers fails with 500" allowed:"a number from 1 to 1000; 0: the default"`
+	DrainTimeout   time.Duration `split_words:"true" default:"30s" desc:"how long a node that is told to end waits for its tasks" allowed:"a duration such as 30s; 0: the default"`
+	LogLevel       string        `split_words:"true" default:"info" desc:"least level that is logged" allowed:"debug, info, warn, error"`
+	LogFormat      string        `split_words:"true" default:"text" desc:"how log lines are written" allowed:"text, json"`
+
+	// Logger gets what the node has to say; nil: nothing is logged.
+	Logger *slog.Logger `ignored:"true"`
+}
+
+// withDefaults returns the configuration with every zero field set.
+func (c Config) withDefaults() Config {
+	if c.Name == "" {
+		host, _ := os.Hostname() // without one the name is "node"
+		c.Name = mesh.NameFromHost(host)
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	fields := reflect.ValueOf(&c).Elem()
+	for i := range fields.NumField() {
+		if value := fields.Type().Field(i).Tag.Get("default"); value != "" && fields.Field(i).IsZero() {
+			setDefault(fields.Field(i), value)
+		}
+	}
+	return c
+}
+
+// setDefault sets a field from its tag. A tag that does not fit its field is a
+// mistake in this package, and no caller's.
+func setDefault(field reflect.Value, value string) {
+	var err error
+	switch to := field.Addr().Interface().(type) {
+	case *string:
+		*to = value
+	case *int:
+		*to, err = strconv.Atoi(value)
+	case *time.Duration:
+		*to, err = time.ParseDuration(value)
+	default:
+		err = fmt.Errorf("no default for a %s", field.Type())
+	}
+	if err != nil {
+		panic("node: default of a Config field: " + err.Error())
+	}
+}
+
+// A Fault is one wrong value of a configuration.
+type Fault struct {
+	Variable string // as it is called in the environment: MESH_...
+	Value    string
+	Allowed  string
+}
+
+func (f Fault) Error() string {
+	return fmt.Sprintf("%s is %q; allowed: %s", f.Variable, f.Value, f.Allowed)
+}
+
+// faultOf says that a field of Config, called as it is in Go, holds a wrong value.
+func faultOf(field, value string) Fault {
+	f, _ := reflect.TypeFor[Config]().FieldByName(field)
+	return Fault{Variable: variable(field), Value: value, Allowed: f.Tag.Get("allowed")}
+}
+
+// check returns all faults of the configuration at once, joined.
+func (c Config) check() error {
+	var faults []error
+	want := func(ok bool, field, value string) {
+		if !ok {
+			faults = append(faults, faultOf(field, value))
+		}
+	}
+	want(mesh.CheckToken(c.Name) == nil, "Name", c.Name)
+	want(isAddress(c.Listen), "Listen", c.Listen)
+	want(isAddress(c.CloudListen), "CloudListen", c.CloudListen)
+	want(isAddress(c.ClusterListen), "ClusterListen", c.ClusterListen)
+	want(!slices.ContainsFunc(c.Peers, notAPeer), "Peers", strings.Join(c.Peers, ","))
+	want(1 <= c.QueueLimit && c.QueueLimit <= 10_000_000, "QueueLimit", strconv.Itoa(c.QueueLimit))
+	want(c.QueueTimeout > 0, "QueueTimeout", c.QueueTimeout.String())
+	want(c.AttemptTimeout >= 0, "AttemptTimeout", c.AttemptTimeout.String())
+	want(1 <= c.MaxAttempts && c.MaxAttempts <= 1000, "MaxAttempts", strconv.Itoa(c.MaxAttempts))
+	want(c.DrainTimeout > 0, "DrainTimeout", c.DrainTimeout.String())
+	_, ok := logLevels[c.LogLevel]
+	want(ok, "LogLevel", c.LogLevel)
+	want(c.LogFormat == "text" || c.LogFormat == "json", "LogFormat", c.LogFormat)
+	return errors.Join(faults...)
+}
+
+// isAddress reports whether s is a host:port to listen on. The host must be
+// written out: an empty one would listen everywhere by accident.
+func isAddress(s string) bool {
+	host, _, err := splitAddress(s)
+	return err == nil && host != ""
+}
+
+func notAPeer(s string) bool {
+	host, port, err := splitAddress(s)
+	return err != nil || host == "" || port == 0
+}
+
+func splitAddress(s string) (host string, port int, err error) {
+	host, text, err := net.SplitHostPort(s)
+	if err != nil {
+		return "", 0, err
+	}
+	n, err := strconv.ParseUint(text, 10, 16)
+	return host, int(n), err
+}
+
+var logLevels = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}

@@ -1,0 +1,93 @@
+package node
+
+import (
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/brokermesh/brokermesh/mesh"
+	"github.com/brokermesh/brokermesh/node/dispatch"
+)
+
+// apply carries out effects in their order. An effect that fails is an input of
+// its own, whose effects join the end.
+func (l *loop) apply(fx []dispatch.Effect) {
+	for i := 0; i < len(fx); i++ {
+		switch e := &fx[i]; e.Do {
+		case dispatch.Dispatch:
+			fx = l.dispatch(e, fx)
+		case dispatch.Reply:
+			l.reply(e)
+		case dispatch.Refuse:
+			l.refuse(e.Task.(*nats.Msg), e.Code, e.Reason)
+		case dispatch.Delegate:
+			fx = l.delegate(e, fx)
+		case dispatch.Return:
+			l.told(l.link.Return(e.Task.(*nats.Msg), e.Losses, e.Reason, l.core.Capacity(e.Service)))
+		case dispatch.Pull:
+			l.told(l.link.Pull(e.To, e.Service, e.N, l.core.Capacity(e.Service)))
+		case dispatch.Grant:
+			l.told(l.link.Grant(e.Task.(*nats.Msg), e.N, l.core.Capacity(e.Service)))
+		case dispatch.Ask:
+			l.told(l.link.Ask(e.To, e.Attempts))
+		case dispatch.Announce:
+			l.announce()
+		}
+	}
+	clear(fx) // lets go of the messages
+	l.fx = fx[:0]
+}
+
+// told logs that a cloud message could not be sent. Nothing else is to be done:
+// the protocol takes any of them for lost, and finds out.
+func (l *loop) told(err error) {
+	if err != nil {
+		l.complaints.add(l.now(), "cannot send on the cloud plane", "error", err)
+	}
+}
+
+// dispatch sends a task to a worker. What it may say about the client's time is
+// how much of it is left.
+func (l *loop) dispatch(e *dispatch.Effect, fx []dispatch.Effect) []dispatch.Effect {
+	task := e.Task.(*nats.Msg)
+	out := &nats.Msg{Subject: e.To, Reply: mesh.DoneSubject(e.Attempt), Header: task.Header, Data: task.Data}
+	if e.Left > 0 {
+		if out.Header == nil {
+			out.Header = make(nats.Header, 1)
+			task.Header = out.Header
+		}
+		out.Header[mesh.HeaderTimeout] = []string{e.Left.Round(time.Microsecond).String()}
+	}
+	err := l.plane.local.PublishMsg(out)
+	delete(out.Header, mesh.HeaderTimeout)
+	if err != nil {
+		l.complaints.add(l.now(), "cannot dispatch", "error", err)
+		return l.core.Undelivered(l.now(), e.Attempt, fx)
+	}
+	return fx
+}
+
+// delegate sends a task to a peer.
+func (l *loop) delegate(e *dispatch.Effect, fx []dispatch.Effect) []dispatch.Effect {
+	d := mesh.Delegation{
+		Origin: l.cfg.Name, Incarnation: l.node.incarnation, Attempt: e.Attempt, Service: e.Service,
+		Age: e.Age, Left: e.Left, Losses: e.Losses,
+	}
+	if err := l.link.Delegate(e.To, e.Task.(*nats.Msg), d, l.core.Capacity(e.Service)); err != nil {
+		l.told(err)
+		return l.core.Unreachable(l.now(), e.Attempt, fx)
+	}
+	return fx
+}
+
+// announce publishes the node's state, to its peers and to those who watch on
+// the local port.
+func (l *loop) announce() {
+	s := l.core.State(l.now())
+	s.SentAt = time.Now().UTC()
+	data, err := l.link.Announce(s)
+	l.told(err)
+	if data != nil {
+		l.publish(&nats.Msg{Subject: mesh.StateSubject(l.cfg.Name), Data: data})
+	}
+}

@@ -1,0 +1,166 @@
+package node
+
+import (
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/brokermesh/brokermesh/mesh"
+	"github.com/brokermesh/brokermesh/mesh/link"
+	"github.com/brokermesh/brokermesh/node/dispatch"
+)
+
+// fromLocal gives a message of the local flow to the core.
+func (l *loop) fromLocal(now time.Duration, m *nats.Msg, fx []dispatch.Effect) []dispatch.Effect {
+	switch subject := m.Subject; {
+	case strings.HasPrefix(subject, mesh.SubjectDone):
+		return l.onDone(now, m, fx)
+	case strings.HasPrefix(subject, mesh.SubjectReady):
+		l.onReady(now, m)
+	case subject == mesh.SubjectLeave:
+		l.onLeave(now, m)
+	case strings.HasPrefix(subject, mesh.SubjectRequest):
+		return l.onRequest(now, m, fx)
+	case strings.HasPrefix(subject, mesh.SubjectCloud):
+		return l.onBridge(now, m, fx)
+	default:
+		if client, ok := l.fences.client(m); ok {
+			l.departed.add(client)
+			return l.core.Disconnected(now, client, fx)
+		}
+	}
+	return fx
+}
+
+// onDone takes a worker's answer, or the server's word that the dispatch found
+// no subscriber: that one names the inbox it was sent to.
+func (l *loop) onDone(now time.Duration, m *nats.Msg, fx []dispatch.Effect) []dispatch.Effect {
+	a, err := mesh.ParseAttempt(m.Subject[len(mesh.SubjectDone):])
+	if err != nil {
+		l.complaints.add(now, "answer to a malformed attempt", "subject", clip(m.Subject))
+		return fx
+	}
+	if link.NoResponders(m) && l.core.Holds(a, m.Header.Get("Nats-Subject")) {
+		return l.core.Undelivered(now, a, fx)
+	}
+	fenced := l.core.Stats().Fenced
+	fx = l.core.Done(now, a, m, fx)
+	if l.core.Stats().Fenced > fenced {
+		l.complaints.add(now, "answer to an attempt that is no more", "attempt", a.String())
+	}
+	return fx
+}
+
+// onReady takes a worker's READY. A worker that is known needs no haste; it may
+// have moved to another connection, though, so it is looked into all the same.
+func (l *loop) onReady(now time.Duration, m *nats.Msg) {
+	service, ok := mesh.ServiceOf(m.Subject, mesh.SubjectReady)
+	if !ok {
+		l.complaints.add(now, "READY for an invalid service", "subject", clip(m.Subject))
+		return
+	}
+	if fault := mesh.CheckInbox(m.Reply); fault != "" {
+		l.complaints.add(now, "malformed READY", "fault", fault, "inbox", clip(m.Reply))
+		return
+	}
+	name := m.Header.Get(mesh.HeaderWorker)
+	if name != "" && mesh.CheckToken(name) != nil {
+		l.complaints.add(now, "READY with an invalid worker name", "name", clip(name))
+		name = ""
+	}
+	r := dispatch.Ready{ID: dispatch.WorkerID{Inbox: m.Reply}, Service: service, Name: name}
+	if l.core.Knows(m.Reply) {
+		l.lazy = append(l.lazy, r)
+		return
+	}
+	l.census.ask(r)
+}
+
+// admit takes what a census found.
+func (l *loop) admit(ready []counted) {
+	now := l.now()
+	for _, r := range ready {
+		switch {
+		case r.ID.Client == 0:
+			l.complaints.add(now, "READY with an inbox that nobody subscribes to", "inbox", clip(r.ID.Inbox))
+		case l.departed.has(r.ID.Client):
+		default:
+			l.apply(l.core.Ready(now, r, l.fx[:0]))
+		}
+	}
+}
+
+// onLeave takes the polite end of a worker. It is confirmed on the dispatch
+// connection, behind the last dispatch.
+func (l *loop) onLeave(now time.Duration, m *nats.Msg) {
+	if !l.core.Leave(now, string(m.Data)) {
+		l.complaints.add(now, "leave of an unknown worker", "inbox", clip(string(m.Data)))
+	}
+	if m.Reply != "" {
+		l.publish(&nats.Msg{Subject: m.Reply})
+	}
+}
+
+// onRequest takes a client's task in.
+func (l *loop) onRequest(now time.Duration, m *nats.Msg, fx []dispatch.Effect) []dispatch.Effect {
+	service, ok := mesh.ServiceOf(m.Subject, mesh.SubjectRequest)
+	if !ok {
+		l.refuse(m, mesh.CodeBadRequest, "invalid service; allowed: "+mesh.TokenRule)
+		return fx
+	}
+	return l.request(now, m, service, false, fx)
+}
+
+// request checks a task and gives it to the core.
+func (l *loop) request(now time.Duration, m *nats.Msg, service string, here bool, fx []dispatch.Effect) []dispatch.Effect {
+	timeout, ok := l.accept(now, m)
+	if !ok {
+		return fx
+	}
+	return l.core.Request(now, dispatch.Request{
+		Service: service, Timeout: timeout, Message: m,
+		Here: here || !l.link.Fits(m.Size()), // too large to cross: done here or not at all
+	}, fx)
+}
+
+// accept checks what every request must keep to, takes off the headers that
+// are the mesh's own, and refuses it otherwise. timeout is 0 if the client
+// named none.
+func (l *loop) accept(now time.Duration, m *nats.Msg) (timeout time.Duration, ok bool) {
+	if m.Reply == "" {
+		l.complaints.add(now, "request without a reply subject", "subject", clip(m.Subject))
+		return 0, false
+	}
+	if len(m.Data) > MaxTask {
+		l.refuse(m, mesh.CodeBadRequest, tooLarge("payload", len(m.Data), MaxTask))
+		return 0, false
+	}
+	if m.Header == nil {
+		return 0, true
+	}
+	if size := headerSize(m); size > maxHeader {
+		l.refuse(m, mesh.CodeBadRequest, tooLarge("header", size, maxHeader))
+		return 0, false
+	}
+	value := m.Header.Get(mesh.HeaderTimeout)
+	stripMesh(m.Header)
+	if value == "" {
+		return 0, true
+	}
+	timeout, err := mesh.ParseTimeout(value)
+	if err != nil {
+		l.refuse(m, mesh.CodeBadRequest, mesh.HeaderTimeout+": "+err.Error())
+		return 0, false
+	}
+	return timeout, true
+}
+
+// clip bounds what strangers can put into a log line.
+func clip(s string) string {
+	const longest = 80
+	if len(s) > longest {
+		return s[:longest] + "..."
+	}
+	return s
+}

@@ -1,0 +1,64 @@
+package node
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// serverLog passes what an embedded server logs on to the node's logger. What
+// it calls an error is mostly somebody else's, such as a client that broke off.
+type serverLog struct{ *slog.Logger }
+
+func (l *serverLog) Noticef(format string, v ...any) { l.Logger.Debug(fmt.Sprintf(format, v...)) }
+func (l *serverLog) Debugf(format string, v ...any)  { l.Logger.Debug(fmt.Sprintf(format, v...)) }
+func (l *serverLog) Tracef(format string, v ...any)  { l.Logger.Debug(fmt.Sprintf(format, v...)) }
+func (l *serverLog) Warnf(format string, v ...any)   { l.Logger.Warn(fmt.Sprintf(format, v...)) }
+func (l *serverLog) Errorf(format string, v ...any)  { l.Logger.Warn(fmt.Sprintf(format, v...)) }
+func (l *serverLog) Fatalf(format string, v ...any)  { l.Logger.Error(fmt.Sprintf(format, v...)) }
+
+// complaintEvery is the least time between two log lines of one kind about
+// other people's mistakes: a flood of them must not become a flood of ours.
+const complaintEvery = time.Second
+
+// complaints counts what others got wrong, by kind, and logs it at a bounded
+// rate. The loop goroutine owns it.
+type complaints struct {
+	log   *slog.Logger
+	kinds map[string]*complaint
+}
+
+type complaint struct {
+	count  uint64
+	silent uint64 // since the last line
+	next   time.Duration
+}
+
+// add counts one mistake and logs it, unless one of its kind was logged within
+// the last second; the next line then tells how many were not.
+func (cs *complaints) add(now time.Duration, kind string, details ...any) {
+	c := cs.kinds[kind]
+	if c == nil {
+		c = &complaint{}
+		cs.kinds[kind] = c
+	}
+	c.count++
+	if now < c.next {
+		c.silent++
+		return
+	}
+	if c.silent > 0 {
+		details = append(details, "not_logged", c.silent)
+	}
+	c.next, c.silent = now+complaintEvery, 0
+	cs.log.Warn(kind, details...)
+}
+
+// counts returns how many mistakes of each kind there were.
+func (cs *complaints) counts() map[string]uint64 {
+	counts := make(map[string]uint64, len(cs.kinds))
+	for kind, c := range cs.kinds {
+		counts[kind] = c.count
+	}
+	return counts
+}

@@ -1,0 +1,224 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/brokermesh/brokermesh/mesh"
+	"github.com/brokermesh/brokermesh/mesh/link"
+	"github.com/brokermesh/brokermesh/node/dispatch"
+)
+
+// loop is the one goroutine that owns the dispatch core. Everything that
+// happens to the node comes to it over a channel; what the core decides is
+// carried out before the next input is looked at. All fields are its own, but
+// for the channels.
+type loop struct {
+	node  *Node
+	cfg   Config
+	log   *slog.Logger
+	plane *plane
+	link  *link.Link
+	core  *dispatch.Core
+	began time.Time
+
+	messages chan *nats.Msg // of the local flow, in the order of the dispatch connection
+	found    chan []counted
+	conflict chan error // the name has to be given up
+	watch    chan watcher
+
+	census     *census
+	fences     fences
+	departed   departed
+	lazy       []dispatch.Ready // READYs of workers that are known: the next pass may take its time
+	nextLazy   time.Duration
+	relays     relays
+	complaints complaints
+	watchers   []watcher
+	checking   bool // a question who has our name is under way
+	checked    time.Duration
+	checkDone  chan struct{}
+	life       context.Context // ends with the loop
+
+	fx     []dispatch.Effect // scratch
+	ending bool              // the context has ended
+}
+
+const (
+	// buffered is how many messages may wait for the loop; see link.
+	buffered = 1 << 16
+	// burst is how many messages are taken before the timer is looked at.
+	burst = 256
+	// lazyEvery is how often the READYs of known workers are looked into.
+	lazyEvery = time.Second
+)
+
+func newLoop(n *Node, p *plane) (*loop, error) {
+	cfg := dispatch.DefaultConfig()
+	cfg.Name, cfg.Incarnation = n.cfg.Name, n.incarnation
+	cfg.QueueLimit, cfg.QueueTimeout = n.cfg.QueueLimit, n.cfg.QueueTimeout
+	cfg.AttemptTimeout, cfg.MaxAttempts = n.cfg.AttemptTimeout, n.cfg.MaxAttempts
+	if _, err := rand.Read(cfg.Seed[:]); err != nil {
+		return nil, fmt.Errorf("no random numbers: %w", err)
+	}
+	l := &loop{
+		node: n, cfg: n.cfg, log: n.log, plane: p, link: p.link,
+		core: dispatch.New(cfg), began: time.Now(),
+		messages:   make(chan *nats.Msg, buffered),
+		found:      make(chan []counted),
+		conflict:   make(chan error, 1),
+		checkDone:  make(chan struct{}, 1),
+		watch:      make(chan watcher),
+		fences:     fences{subject: p.local.NewInbox() + ".", log: n.log},
+		relays:     relays{waiting: make(map[string]relay)},
+		complaints: complaints{log: n.log, kinds: make(map[string]*complaint)},
+	}
+	l.census = newCensus(n.local, l.found, n.log)
+	return l, l.subscribe()
+}
+
+// subscribe opens the local flow, then the cloud flow, to everybody.
+func (l *loop) subscribe() error {
+	for _, subject := range []string{
+		l.fences.subject + "*",
+		mesh.SubjectDone + "*",
+		mesh.SubjectLeave,
+		mesh.SubjectReady, mesh.SubjectReady + ".>",
+		mesh.SubjectRequest, mesh.SubjectRequest + ".>",
+		mesh.SubjectCloud + "*",
+	} {
+		if _, err := l.plane.local.ChanSubscribe(subject, l.messages); err != nil {
+			return fmt.Errorf("subscribe to %s: %w", subject, err)
+		}
+	}
+	if err := l.fences.watch(l.plane.system, l.plane.local); err != nil {
+		return fmt.Errorf("subscribe to disconnect events: %w", err)
+	}
+	if err := l.link.Join(); err != nil {
+		return err
+	}
+	for _, nc := range []*nats.Conn{l.plane.local, l.plane.system, l.plane.cloud} {
+		if err := nc.FlushTimeout(startTimeout); err != nil {
+			return fmt.Errorf("subscribe: %w", err)
+		}
+	}
+	return nil
+}
+
+// serve runs the loop until the node has drained, was killed, or lost its name.
+func (l *loop) serve(ctx context.Context) error {
+	life, die := context.WithCancel(context.Background())
+	l.life = life
+	counting := make(chan struct{})
+	go func() {
+		defer close(counting)
+		l.census.run(life.Done())
+	}()
+	defer func() {
+		die()
+		<-counting
+		if l.checking {
+			<-l.checkDone
+		}
+	}()
+
+	l.tick() // the first announcement
+	close(l.node.ready)
+	l.log.Info("node ready", "local", l.node.LocalURL(), "cloud", l.node.CloudURL(),
+		"cluster", l.node.ClusterAddr(), "peers", l.cfg.Peers, "incarnation", l.node.incarnation.String())
+
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var giveUp <-chan time.Time // the drain timeout, once draining
+	done := ctx.Done()
+	for {
+		if l.ending && l.core.Drained() {
+			return l.end()
+		}
+		timer.Reset(l.core.Wake() - l.now())
+		select {
+		case m := <-l.messages:
+			l.take(m)
+		case m := <-l.link.Messages():
+			l.takeCloud(m)
+		case ready := <-l.found:
+			l.admit(ready)
+		case w := <-l.watch:
+			l.watchers = append(l.watchers, w)
+		case <-timer.C:
+		case <-l.checkDone:
+			l.checking = false
+		case err := <-l.conflict:
+			l.log.Error("the name of this node is taken", "error", err)
+			return errors.Join(err, l.end())
+		case <-done:
+			done, l.ending = nil, true
+			giveUp = time.After(l.cfg.DrainTimeout)
+			l.log.Info("draining", "timeout", l.cfg.DrainTimeout)
+			l.core.Drain(l.now())
+		case <-giveUp:
+			l.log.Warn("the drain timeout passed with tasks in hand")
+			return l.end()
+		case <-l.node.kill:
+			return nil
+		}
+		l.takeMore()
+		l.tick()
+		l.show()
+	}
+}
+
+// take and takeCloud give one message to the core and carry out what it says.
+func (l *loop) take(m *nats.Msg)      { l.apply(l.fromLocal(l.now(), m, l.fx[:0])) }
+func (l *loop) takeCloud(m *nats.Msg) { l.apply(l.fromCloud(l.now(), m, l.fx[:0])) }
+
+// takeMore takes what has already arrived, up to a bound, in a cheaper way than
+// the loop's big select.
+func (l *loop) takeMore() {
+	for range burst {
+		select {
+		case m := <-l.messages:
+			l.take(m)
+			continue
+		default:
+		}
+		select {
+		case m := <-l.link.Messages():
+			l.takeCloud(m)
+		default:
+			return
+		}
+	}
+}
+
+// tick does what is due.
+func (l *loop) tick() {
+	now := l.now()
+	if now >= l.core.Wake() {
+		l.apply(l.core.Tick(now, l.fx[:0]))
+	}
+	if now >= l.nextLazy {
+		for _, r := range l.lazy {
+			l.census.ask(r)
+		}
+		l.lazy, l.nextLazy = l.lazy[:0], now+lazyEvery
+		l.relays.expire(now)
+	}
+}
+
+// end says goodbye. Whatever is left is answered with an error.
+func (l *loop) end() error {
+	l.apply(l.core.Close(l.now(), l.fx[:0]))
+	err := errors.Join(l.plane.cloud.FlushTimeout(time.Second), l.plane.local.FlushTimeout(time.Second))
+	l.log.Info("node ended", "uptime", l.now().Round(time.Millisecond))
+	return err
+}
+
+// now is the node's own clock: the time since it began.
+func (l *loop) now() time.Duration { return time.Since(l.began) }

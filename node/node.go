@@ -1,0 +1,235 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/brokermesh/brokermesh/mesh"
+	"github.com/brokermesh/brokermesh/mesh/link"
+)
+
+// ErrNameTaken is what Run returns when another live node has this node's name.
+var ErrNameTaken = errors.New("another node of the mesh has this name")
+
+// Node is one broker. Its exported methods may be called from any goroutine.
+type Node struct {
+	cfg         Config
+	log         *slog.Logger
+	incarnation mesh.Incarnation
+
+	run    sync.Once
+	ready  chan struct{} // closed when the node serves
+	kill   chan struct{} // closed by Close
+	ended  chan struct{} // closed when Run has returned
+	killed sync.Once
+
+	// Set before ready is closed, and not changed after.
+	local *localServer
+	cloud *server.Server
+
+	loop *loop
+}
+
+// New checks a configuration and returns a node that does nothing until Run. The
+// error joins every Fault of the configuration.
+func New(cfg Config) (*Node, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	var random [8]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return nil, fmt.Errorf("no random numbers: %w", err)
+	}
+	return &Node{
+		cfg:         cfg,
+		log:         cfg.Logger.With("node", cfg.Name),
+		incarnation: mesh.Incarnation(max(1, binary.BigEndian.Uint64(random[:]))),
+		ready:       make(chan struct{}),
+		kill:        make(chan struct{}),
+		ended:       make(chan struct{}),
+	}, nil
+}
+
+// Run starts the node and serves until ctx ends; then the node drains: it
+// announces that it takes no more tasks, finishes those it has within
+// DrainTimeout, says goodbye, and Run returns nil. It returns an error if the
+// node cannot start, or has to give up its name (ErrNameTaken). When it returns,
+// nothing of the node is left: no goroutine, connection or listener.
+//
+// Run may be called once; a second call returns an error.
+func (n *Node) Run(ctx context.Context) error {
+	err := errors.New("node: Run was called before")
+	n.run.Do(func() {
+		defer close(n.ended)
+		err = n.serve(ctx)
+	})
+	return err
+}
+
+// serve shows the order of start and end in one place: servers, connections,
+// name, loop; and back.
+func (n *Node) serve(ctx context.Context) (err error) {
+	id := n.cfg.Name + "-" + n.incarnation.String() // server names are unique for each start
+	if n.local, err = startLocalServer(id, n.cfg.Listen, n.log); err != nil {
+		return err
+	}
+	defer stop(n.local.Server)
+	if n.cloud, err = startCloudServer(id, n.cfg, n.log); err != nil {
+		return err
+	}
+	defer stop(n.cloud)
+
+	p := &plane{log: n.log}
+	if p.system, err = connect(n.local.Server, n.cfg.Name, n.local.systemUser()); err != nil {
+		return err
+	}
+	defer p.system.Close()
+	if p.local, err = connect(n.local.Server, n.cfg.Name, p.onError()); err != nil {
+		return err
+	}
+	defer p.local.Close()
+	if p.cloud, err = connect(n.cloud, n.cfg.Name, nats.NoEcho(), p.onError()); err != nil {
+		return err
+	}
+	defer p.cloud.Close()
+	if p.link, err = link.Open(p.cloud, n.cfg.Name); err != nil {
+		return err
+	}
+	if err := n.claimName(ctx, p.link); err != nil {
+		return err
+	}
+	if n.loop, err = newLoop(n, p); err != nil {
+		return err
+	}
+	return n.loop.serve(ctx)
+}
+
+// claimName asks the mesh whether another node lives under this node's name.
+func (n *Node) claimName(ctx context.Context, l *link.Link) error {
+	if len(n.cfg.Peers) == 0 {
+		return nil
+	}
+	n.awaitRoute(ctx)
+	// Asked twice: a route that has just come up may not have brought the
+	// other's subscription yet.
+	for range 2 {
+		if id, other, held := l.WhoHolds(ctx, whoTimeout); held && other != n.incarnation {
+			return fmt.Errorf("%w: %s, up for %s", ErrNameTaken, n.cfg.Name, time.Duration(id.UptimeMS)*time.Millisecond)
+		}
+		select {
+		case <-time.After(routePoll):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return nil
+}
+
+const (
+	// whoTimeout bounds the wait for whoever may have our name. A free name is
+	// told at once.
+	whoTimeout = time.Second
+	// routeTimeout is how long a starting node waits for a first peer before
+	// it goes on alone; the peer is found later.
+	routeTimeout = time.Second
+	routePoll    = 50 * time.Millisecond
+)
+
+// awaitRoute waits until the cloud server has a route to some peer, or a while.
+func (n *Node) awaitRoute(ctx context.Context) {
+	deadline := time.Now().Add(routeTimeout)
+	for n.cloud.NumRoutes() == 0 && time.Now().Before(deadline) {
+		select {
+		case <-time.After(routePoll): // the server has no event for it
+		case <-ctx.Done():
+			return
+		}
+	}
+	if n.cloud.NumRoutes() == 0 {
+		n.log.Warn("no peer answers; going on alone until one does", "peers", n.cfg.Peers)
+	}
+}
+
+// Close ends the node at once, as a crash would: nothing is drained and no
+// goodbye is said. To end it gracefully, end Run's context. Close waits until
+// Run has returned, if it was called; it may be called any number of times.
+func (n *Node) Close() error {
+	n.killed.Do(func() { close(n.kill) })
+	n.run.Do(func() { close(n.ended) }) // never ran, never will
+	<-n.ended
+	return nil
+}
+
+// Name returns the node's name.
+func (n *Node) Name() string { return n.cfg.Name }
+
+// Ready returns a channel that is closed when the node serves. It stays open if
+// Run fails before.
+func (n *Node) Ready() <-chan struct{} { return n.ready }
+
+// Done returns a channel that is closed when Run has returned.
+func (n *Node) Done() <-chan struct{} { return n.ended }
+
+// LocalURL is where clients and workers connect. It, CloudURL and ClusterAddr
+// are empty until the node is ready.
+func (n *Node) LocalURL() string { return n.ifReady(func() string { return n.local.ClientURL() }) }
+
+// CloudURL is where tools connect to the cloud plane.
+func (n *Node) CloudURL() string { return n.ifReady(func() string { return n.cloud.ClientURL() }) }
+
+// ClusterAddr is the host:port that other nodes name in their Peers.
+func (n *Node) ClusterAddr() string {
+	return n.ifReady(func() string { return n.cloud.ClusterAddr().String() })
+}
+
+func (n *Node) ifReady(get func() string) string {
+	select {
+	case <-n.ready:
+		return get()
+	default:
+		return ""
+	}
+}
+
+// Connect returns an in-process connection to the node's local server, for a
+// client or for workers. It waits until the node is ready, and fails if ctx or
+// the node ends before.
+func (n *Node) Connect(ctx context.Context, opts ...nats.Option) (*nats.Conn, error) {
+	if err := n.await(ctx); err != nil {
+		return nil, err
+	}
+	return nats.Connect("", append([]nats.Option{nats.InProcessServer(n.local)}, opts...)...)
+}
+
+// ConnectCloud is Connect for the node's side of the cloud plane.
+func (n *Node) ConnectCloud(ctx context.Context, opts ...nats.Option) (*nats.Conn, error) {
+	if err := n.await(ctx); err != nil {
+		return nil, err
+	}
+	return nats.Connect("", append([]nats.Option{nats.InProcessServer(n.cloud)}, opts...)...)
+}
+
+func (n *Node) await(ctx context.Context) error {
+	select {
+	case <-n.ready:
+	case <-n.ended:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-n.ended:
+		return fmt.Errorf("node %s has ended", n.cfg.Name)
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,73 @@
+package nodetest
+
+import (
+	"context"
+
+	"github.com/brokermesh/brokermesh/node"
+)
+
+// Await waits until the condition holds of what the named node knows, and
+// returns that view. What is what is waited for, for the failure's text.
+func (m *Mesh) Await(name, what string, holds func(node.View) bool) node.View {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
+	defer cancel()
+	view, err := m.find(name).Await(ctx, holds)
+	if err != nil {
+		now, _ := m.find(name).View(context.WithoutCancel(ctx))
+		m.t.Fatalf("node %s: waited for %s: %v; it sees %+v", name, what, err, now)
+	}
+	return view
+}
+
+// View returns what the named node knows now.
+func (m *Mesh) View(name string) node.View {
+	m.t.Helper()
+	return m.Await(name, "its view", func(node.View) bool { return true })
+}
+
+// AwaitMesh waits until every running node knows exactly the other running ones.
+func (m *Mesh) AwaitMesh() {
+	m.t.Helper()
+	running := 0
+	for _, name := range m.names {
+		if m.alive(name) {
+			running++
+		}
+	}
+	for _, name := range m.names {
+		if m.alive(name) {
+			m.Await(name, "all peers", func(v node.View) bool { return len(v.Peers) == running-1 })
+		}
+	}
+}
+
+// AwaitWorkers waits until the node has exactly n workers of a service, and
+// every other running node knows so.
+func (m *Mesh) AwaitWorkers(name, service string, n int) {
+	m.t.Helper()
+	m.Await(name, "its workers", func(v node.View) bool { return v.Load(service).Workers == n })
+	for _, other := range m.names {
+		if other != name && m.alive(other) {
+			m.Await(other, "the workers of "+name, func(v node.View) bool {
+				load, known := v.Peer(name, service)
+				return known && load.Workers == n
+			})
+		}
+	}
+}
+
+// AwaitIdle waits until the node has exactly n idle workers of a service, and
+// every other running node knows so.
+func (m *Mesh) AwaitIdle(name, service string, n int) {
+	m.t.Helper()
+	m.Await(name, "its idle workers", func(v node.View) bool { return v.Load(service).Idle == n })
+	for _, other := range m.names {
+		if other != name && m.alive(other) {
+			m.Await(other, "the idle workers of "+name, func(v node.View) bool {
+				load, known := v.Peer(name, service)
+				return known && load.Idle == n
+			})
+		}
+	}
+}

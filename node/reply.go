@@ -1,0 +1,105 @@
+package node
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/brokermesh/brokermesh/mesh"
+	"github.com/brokermesh/brokermesh/node/dispatch"
+)
+
+// maxHeader is the largest header of a request, in bytes: what the local server
+// allows beside the largest payload, less what the mesh adds.
+const maxHeader = localPayload - MaxTask - 1024
+
+// headerSize is the part of a message's size that is not payload.
+func headerSize(m *nats.Msg) int { return m.Size() - len(m.Data) - len(m.Subject) - len(m.Reply) }
+
+// stripMesh takes the mesh's own headers off, and the status line: what comes
+// from outside can forge neither.
+func stripMesh(h nats.Header) {
+	for name := range h {
+		if strings.HasPrefix(name, mesh.HeaderPrefix) || name == "Status" || name == "Description" {
+			delete(h, name)
+		}
+	}
+}
+
+// publish sends a message on the local plane. It fails only when the node's own
+// connection is gone, which the error handler tells.
+func (l *loop) publish(m *nats.Msg) {
+	if err := l.plane.local.PublishMsg(m); err != nil {
+		l.complaints.add(l.now(), "cannot publish", "subject", clip(m.Subject), "error", err)
+	}
+}
+
+// refuse answers a request with an error reply, on the plane it came by.
+func (l *loop) refuse(m *nats.Msg, code mesh.Code, reason string) {
+	header := nats.Header{
+		mesh.HeaderErrorCode: {strconv.Itoa(int(code))},
+		mesh.HeaderError:     {reason},
+		mesh.HeaderNode:      {l.cfg.Name},
+	}
+	l.send(m, &nats.Msg{Subject: m.Reply, Header: header})
+}
+
+// reply answers a task with what a worker or a peer made of it.
+func (l *loop) reply(e *dispatch.Effect) {
+	task, answer := e.Task.(*nats.Msg), e.Answer.(*nats.Msg)
+	header := answer.Header
+	if header == nil {
+		header = make(nats.Header, 5)
+	}
+	if e.Hops == 0 {
+		stripMesh(header)
+		header[mesh.HeaderNode] = []string{l.cfg.Name}
+		header[mesh.HeaderWorker] = []string{e.Worker}
+		header[mesh.HeaderAttempt] = []string{e.Attempt.String()}
+	} else {
+		delete(header, mesh.HeaderCapacity)
+	}
+	hops := "0"
+	if e.Guest || e.Hops > 0 {
+		hops = "1"
+	}
+	header[mesh.HeaderHops] = []string{hops}
+	out := &nats.Msg{Subject: task.Reply, Header: header, Data: answer.Data}
+	if limit := l.limit(task); int64(out.Size()) > limit {
+		l.refuse(task, mesh.CodeFailed, tooLarge("reply", len(answer.Data), int(limit)))
+		return
+	}
+	if !e.Guest {
+		l.send(task, out)
+		return
+	}
+	if err := l.link.Answer(task, header, answer.Data, l.core.Capacity(e.Service)); err != nil {
+		l.complaints.add(l.now(), "cannot answer a peer", "error", err)
+	}
+}
+
+// send publishes a reply on the plane that the request came by.
+func (l *loop) send(request, reply *nats.Msg) {
+	if !l.link.Carried(request) {
+		l.publish(reply)
+		return
+	}
+	if err := l.plane.cloud.PublishMsg(reply); err != nil {
+		l.complaints.add(l.now(), "cannot answer on the cloud plane", "error", err)
+	}
+}
+
+// limit is how large the answer to a request may be, header and all, less what
+// a capacity adds.
+func (l *loop) limit(request *nats.Msg) int64 {
+	if l.link.Carried(request) {
+		return l.link.MaxPayload() - 512
+	}
+	return l.plane.local.MaxPayload()
+}
+
+func tooLarge(what string, size, limit int) string {
+	return fmt.Sprintf("%s of %d bytes; at most %d are allowed", what, size, limit)
+}

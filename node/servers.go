@@ -1,0 +1,185 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
+)
+
+// A node embeds two servers. One clustered server would tell every peer of
+// every local subscription; these two cannot leak, since the local one has no
+// routes.
+const (
+	// MaxTask is the largest payload of a task, in bytes. The servers allow
+	// more than that, for headers: first the client's, then the mesh's own.
+	MaxTask      = 1 << 20
+	localPayload = MaxTask + 8<<10
+	cloudPayload = localPayload + 8<<10
+
+	// A client that does not read must not throttle the node's own connection:
+	// it is cut off when a write to it takes so long.
+	writeDeadline = 2 * time.Second
+
+	// Bytes that a connection may be behind before it is cut off. The node's own
+	// is one of them, and must stand a burst of the largest tasks.
+	maxPending = 256 << 20
+
+	// A worker that computes and does not read is no dead one: 1 s x 2 was seen
+	// to cut those off.
+	localPing = 10 * time.Second
+	cloudPing = time.Second
+	maxPings  = 2
+
+	startTimeout = 10 * time.Second
+)
+
+// accounts of the local server.
+const (
+	localAccount  = "LOCAL"
+	systemAccount = "SYS"
+)
+
+// localServer is the server that clients and workers connect to. It never has
+// a route. Whoever connects without credentials is in the local account; the
+// system account, which tells of lost connections, is reachable in process only.
+type localServer struct {
+	*server.Server
+	system nkeys.KeyPair // of the system account's user
+}
+
+func startLocalServer(name, listen string, log *slog.Logger) (*localServer, error) {
+	local, system := server.NewAccount(localAccount), server.NewAccount(systemAccount)
+	key, err := nkeys.CreateUser()
+	if err != nil {
+		return nil, fmt.Errorf("key of the system account: %w", err)
+	}
+	public, err := key.PublicKey()
+	if err != nil {
+		return nil, fmt.Errorf("key of the system account: %w", err)
+	}
+	s := &localServer{system: key}
+	opts := baseOptions(name+"-local", listen)
+	opts.MaxPayload = localPayload
+	opts.PingInterval = localPing
+	opts.Accounts = []*server.Account{local, system}
+	opts.SystemAccount = systemAccount
+	opts.Users = []*server.User{{Username: "local", Account: local}}
+	opts.Nkeys = []*server.NkeyUser{{Nkey: public, Account: system, AllowedConnectionTypes: map[string]struct{}{"IN_PROCESS": {}}}}
+	opts.NoAuthUser = "local"
+	s.Server, err = startServer(opts, "Listen", listen, log)
+	return s, err
+}
+
+// startCloudServer starts the node's part of the embedded cloud plane: a server
+// routed to those of its peers. Any one of them is enough to find the rest.
+func startCloudServer(name string, cfg Config, log *slog.Logger) (*server.Server, error) {
+	if err := checkFree("ClusterListen", cfg.ClusterListen); err != nil {
+		return nil, err
+	}
+	opts := baseOptions(name, cfg.CloudListen)
+	opts.MaxPayload = cloudPayload
+	opts.PingInterval = cloudPing
+	opts.NoSystemAccount = true // 53 subscriptions less a peer
+	host, port, err := splitAddress(cfg.ClusterListen)
+	if err != nil {
+		return nil, err
+	}
+	opts.Cluster = server.ClusterOpts{
+		Name: "brokermesh", Host: host, Port: serverPort(port),
+		PoolSize:       -1,      // one connection a peer
+		ConnectRetries: 1 << 20, // links that gossip taught heal as well
+		PingInterval:   cloudPing,
+		MaxPingsOut:    maxPings,
+		WriteDeadline:  writeDeadline,
+		WriteTimeout:   server.WriteTimeoutPolicyClose, // notice a black hole in 1 s, not 3
+	}
+	for _, peer := range cfg.Peers {
+		opts.Routes = append(opts.Routes, &url.URL{Scheme: "nats-route", Host: peer})
+	}
+	return startServer(opts, "CloudListen", cfg.CloudListen, log)
+}
+
+func baseOptions(name, listen string) *server.Options {
+	host, port, _ := splitAddress(listen) // checked with the configuration
+	return &server.Options{
+		ServerName: name, Host: host, Port: serverPort(port),
+		NoSigs:              true,
+		MaxPending:          maxPending,
+		WriteDeadline:       writeDeadline,
+		NoFastProducerStall: true, // or one stuck reader slows the node to a crawl
+		MaxPingsOut:         maxPings,
+	}
+}
+
+// serverPort translates a port: 0, a free one, is -1 to the server.
+func serverPort(port int) int {
+	if port == 0 {
+		return server.RANDOM_PORT
+	}
+	return port
+}
+
+// startServer starts a server and waits until it accepts connections.
+func startServer(opts *server.Options, field, listen string, log *slog.Logger) (*server.Server, error) {
+	if err := checkFree(field, listen); err != nil {
+		return nil, err
+	}
+	s, err := server.NewServer(opts)
+	if err != nil {
+		return nil, fmt.Errorf("server %s: %w", opts.ServerName, err)
+	}
+	s.SetLoggerV2(&serverLog{log.With("server", opts.ServerName)}, log.Enabled(context.Background(), slog.LevelDebug), false, false)
+	s.Start()
+	if !s.ReadyForConnections(startTimeout) {
+		s.Shutdown()
+		return nil, fmt.Errorf("server %s on %s=%s did not get ready within %s", opts.ServerName, variable(field), listen, startTimeout)
+	}
+	return s, nil
+}
+
+// checkFree tells of a busy port in plain words. The server itself would only
+// log it and wait.
+func checkFree(field, listen string) error {
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return fmt.Errorf("%s=%s: %w", variable(field), listen, err)
+	}
+	return l.Close()
+}
+
+// systemUser signs in to the system account.
+func (s *localServer) systemUser() nats.Option {
+	public, err := s.system.PublicKey()
+	if err != nil {
+		return func(*nats.Options) error { return err }
+	}
+	return nats.Nkey(public, s.system.Sign)
+}
+
+// connect connects in process to an embedded server of this node, for the
+// node's own use: it never gives up and buffers nothing while disconnected.
+func connect(s *server.Server, name string, opts ...nats.Option) (*nats.Conn, error) {
+	opts = append([]nats.Option{
+		nats.InProcessServer(s), nats.Name(name), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1), nats.ReconnectWait(50 * time.Millisecond),
+	}, opts...)
+	nc, err := nats.Connect("", opts...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", s.Name(), err)
+	}
+	return nc, nil
+}
+
+// stop ends a server and waits until it has ended.
+func stop(s *server.Server) {
+	if s != nil {
+		s.Shutdown()
+		s.WaitForShutdown()
+	}
+}

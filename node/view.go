@@ -1,0 +1,103 @@
+package node
+
+import (
+	"context"
+	"errors"
+
+	"github.com/brokermesh/brokermesh/mesh"
+	"github.com/brokermesh/brokermesh/node/dispatch"
+)
+
+// View is what a node knows at one moment.
+type View struct {
+	Stats      dispatch.Stats
+	Complaints map[string]uint64 // what others got wrong, by kind
+	Services   []mesh.Load       // of the node itself, in order of name
+	Peers      []mesh.PeerView   // in order of name; those that said goodbye are not in it
+}
+
+// Load returns the node's own load of a service; the zero Load if it has none.
+func (v View) Load(service string) mesh.Load { return find(v.Services, service) }
+
+// Peer returns what the node knows of a peer's service. known is false if it
+// does not know such a peer.
+func (v View) Peer(name, service string) (load mesh.Load, known bool) {
+	for _, p := range v.Peers {
+		if p.Name == name {
+			return find(p.Services, service), true
+		}
+	}
+	return mesh.Load{}, false
+}
+
+func find(loads []mesh.Load, service string) mesh.Load {
+	for _, l := range loads {
+		if l.Service == service {
+			return l
+		}
+	}
+	return mesh.Load{Service: service}
+}
+
+// watcher waits until a condition holds.
+type watcher struct {
+	ctx   context.Context
+	holds func(View) bool
+	reply chan View
+}
+
+// View returns what the node knows now. It fails if ctx or the node ends first.
+func (n *Node) View(ctx context.Context) (View, error) {
+	return n.Await(ctx, func(View) bool { return true })
+}
+
+// Await waits until the condition holds of the node's view, and returns that
+// view. The condition is looked at whenever something has happened to the node,
+// by the node's own goroutine: it must be quick and must not call the node. It
+// fails if ctx or the node ends first.
+func (n *Node) Await(ctx context.Context, holds func(View) bool) (View, error) {
+	if err := n.await(ctx); err != nil {
+		return View{}, err
+	}
+	w := watcher{ctx: ctx, holds: holds, reply: make(chan View, 1)}
+	select {
+	case n.loop.watch <- w:
+	case <-n.ended:
+		return View{}, errEnded
+	case <-ctx.Done():
+		return View{}, ctx.Err()
+	}
+	select {
+	case v := <-w.reply:
+		return v, nil
+	case <-n.ended:
+		return View{}, errEnded
+	case <-ctx.Done():
+		return View{}, ctx.Err()
+	}
+}
+
+var errEnded = errors.New("the node has ended")
+
+// show looks whether a condition that somebody waits for holds now.
+func (l *loop) show() {
+	if len(l.watchers) == 0 {
+		return
+	}
+	view := View{
+		Stats: l.core.Stats(), Complaints: l.complaints.counts(),
+		Services: l.core.Loads(l.now()), Peers: l.core.Peers(),
+	}
+	still := l.watchers[:0]
+	for _, w := range l.watchers {
+		switch {
+		case w.ctx.Err() != nil:
+		case w.holds(view):
+			w.reply <- view
+		default:
+			still = append(still, w)
+		}
+	}
+	clear(l.watchers[len(still):])
+	l.watchers = still
+}
