@@ -3,6 +3,7 @@ package node
 import (
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,21 +21,19 @@ import (
 // and passes take at most a tenth of the time.
 type census struct {
 	server *localServer
-	found  chan<- []counted // to the loop
+	found  chan<- []dispatch.Ready // to the loop: Client is 0 if nobody holds the inbox
 	log    *slog.Logger
 
 	mu      sync.Mutex
 	pending []dispatch.Ready
+	passing bool          // from the beginning of a pass until the loop has what it found
 	wake    chan struct{} // holds one token while there may be something pending
 }
-
-// counted is one READY after a pass; Client is 0 if nobody holds the inbox.
-type counted = dispatch.Ready
 
 // passShare bounds the passes: after one that took d, none begins for 9 d.
 const passShare = 9
 
-func newCensus(s *localServer, found chan<- []counted, log *slog.Logger) *census {
+func newCensus(s *localServer, found chan<- []dispatch.Ready, log *slog.Logger) *census {
 	return &census{server: s, found: found, log: log, wake: make(chan struct{}, 1)}
 }
 
@@ -49,6 +48,22 @@ func (c *census) ask(r dispatch.Ready) {
 	}
 }
 
+// forget takes the READYs of an inbox off the list of the next pass. It reports
+// whether a pass is under way, which may have it on its own.
+func (c *census) forget(inbox string) (passing bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pending = slices.DeleteFunc(c.pending, func(r dispatch.Ready) bool { return r.ID.Inbox == inbox })
+	return c.passing
+}
+
+// received notes that the loop has what the last pass found.
+func (c *census) received() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.passing = false
+}
+
 // run makes passes until done is closed.
 func (c *census) run(done <-chan struct{}) {
 	for {
@@ -60,7 +75,7 @@ func (c *census) run(done <-chan struct{}) {
 		began := time.Now()
 		c.mu.Lock()
 		ready := c.pending
-		c.pending = nil
+		c.pending, c.passing = nil, len(ready) > 0
 		c.mu.Unlock()
 		if len(ready) == 0 {
 			continue

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -77,11 +78,14 @@ func (l *loop) onReady(now time.Duration, m *nats.Msg) {
 	l.census.ask(r)
 }
 
-// admit takes what a census found.
-func (l *loop) admit(ready []counted) {
+// admit takes what a pass of the census found.
+func (l *loop) admit(ready []dispatch.Ready) {
 	now := l.now()
+	l.census.received()
+	defer clear(l.left) // what a later pass finds was said after the leave
 	for _, r := range ready {
 		switch {
+		case l.left[r.ID.Inbox]:
 		case r.ID.Client == 0:
 			l.complaints.add(now, "READY with an inbox that nobody subscribes to", "inbox", clip(r.ID.Inbox))
 		case l.departed.has(r.ID.Client):
@@ -92,10 +96,18 @@ func (l *loop) admit(ready []counted) {
 }
 
 // onLeave takes the polite end of a worker. It is confirmed on the dispatch
-// connection, behind the last dispatch.
+// connection, behind the last dispatch. A READY that was said before and is
+// still being looked into counts no more.
 func (l *loop) onLeave(now time.Duration, m *nats.Msg) {
-	if !l.core.Leave(now, string(m.Data)) {
-		l.complaints.add(now, "leave of an unknown worker", "inbox", clip(string(m.Data)))
+	inbox := string(m.Data)
+	if fault := mesh.CheckInbox(inbox); fault != "" {
+		l.complaints.add(now, "malformed leave", "fault", fault, "inbox", clip(inbox))
+	} else {
+		l.core.Leave(now, inbox) // of a worker that is unknown by now: just confirmed
+		if l.census.forget(inbox) {
+			l.left[inbox] = true
+		}
+		l.lazy = slices.DeleteFunc(l.lazy, func(r dispatch.Ready) bool { return r.ID.Inbox == inbox })
 	}
 	if m.Reply != "" {
 		l.publish(&nats.Msg{Subject: m.Reply})

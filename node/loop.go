@@ -29,13 +29,14 @@ type loop struct {
 	began time.Time
 
 	messages chan *nats.Msg // of the local flow, in the order of the dispatch connection
-	found    chan []counted
+	found    chan []dispatch.Ready
 	conflict chan error // the name has to be given up
 	watch    chan watcher
 
 	census     *census
 	fences     fences
 	departed   departed
+	left       map[string]bool  // inboxes of workers that left while a pass may be under way
 	lazy       []dispatch.Ready // READYs of workers that are known: the next pass may take its time
 	nextLazy   time.Duration
 	relays     relays
@@ -71,11 +72,12 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 		node: n, cfg: n.cfg, log: n.log, plane: p, link: p.link,
 		core: dispatch.New(cfg), began: time.Now(),
 		messages:   make(chan *nats.Msg, buffered),
-		found:      make(chan []counted),
+		found:      make(chan []dispatch.Ready),
 		conflict:   make(chan error, 1),
 		checkDone:  make(chan struct{}, 1),
 		watch:      make(chan watcher),
 		fences:     fences{subject: p.local.NewInbox() + ".", log: n.log},
+		left:       make(map[string]bool),
 		relays:     relays{waiting: make(map[string]relay)},
 		complaints: complaints{log: n.log, kinds: make(map[string]*complaint)},
 	}

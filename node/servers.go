@@ -44,6 +44,9 @@ const (
 const (
 	localAccount  = "LOCAL"
 	systemAccount = "SYS"
+
+	// noPassword has the form of a hash and is none of any password.
+	noPassword = "$2a$11$"
 )
 
 // localServer is the server that clients and workers connect to. It never has
@@ -70,7 +73,7 @@ func startLocalServer(name, listen string, log *slog.Logger) (*localServer, erro
 	opts.PingInterval = localPing
 	opts.Accounts = []*server.Account{local, system}
 	opts.SystemAccount = systemAccount
-	opts.Users = []*server.User{{Username: "local", Account: local}}
+	opts.Users = []*server.User{{Username: "local", Password: noPassword, Account: local}}
 	opts.Nkeys = []*server.NkeyUser{{Nkey: public, Account: system, AllowedConnectionTypes: map[string]struct{}{"IN_PROCESS": {}}}}
 	opts.NoAuthUser = "local"
 	s.Server, err = startServer(opts, "Listen", listen, log)

@@ -1,0 +1,46 @@
+# The targets that people and CI use. `make` alone lists them.
+
+GO ?= go
+FUZZTIME ?= 1m
+LINTER = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check race fuzz bench lint build clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## three nodes in one process, with clients and workers; Ctrl-C ends it
+	@$(GO) run ./cmd/brokermesh demo
+
+test: ## all tests
+	$(GO) test ./...
+
+check: ## what must hold before a commit: format, vet, tidy modules
+	@test -z "$$(gofmt -l .)" || { echo "gofmt wants to change:"; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+
+race: ## all tests under the race detector
+	$(GO) test -race ./...
+
+fuzz: ## every fuzz target for FUZZTIME (default 1m)
+	@for target in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+		for name in $$($(GO) test -list '^Fuzz' $$target | grep '^Fuzz'); do \
+			echo "$$target $$name"; \
+			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$target || exit 1; \
+		done; \
+	done
+
+bench: ## all benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+lint: ## the linters of .golangci.yml (fetched on first use)
+	$(GO) run $(LINTER) run
+
+build: ## the static binary bin/brokermesh
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/brokermesh ./cmd/brokermesh
+
+clean: ## remove what build made
+	rm -rf bin

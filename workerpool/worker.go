@@ -1,0 +1,223 @@
+package workerpool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/brokermesh/brokermesh/mesh"
+)
+
+// inboxSize is the room for messages a worker has not looked at. One is a
+// dispatch; the server may add word that no node listens to READY.
+const inboxSize = 8
+
+// leaveRetry is how long a worker waits for the node's confirmation before it
+// says again that it leaves.
+const leaveRetry = time.Second
+
+// worker is one worker: a subscription to its inbox, and the goroutine of run.
+type worker struct {
+	pool  *pool
+	sub   *nats.Subscription
+	inbox chan *nats.Msg
+	left  chan struct{} // closed when no dispatch comes any more
+	ready *nats.Msg     // the READY message, the same each time
+
+	// mu orders READY and tasks: READY is published under it while busy is
+	// false, so none follows the beginning of a task before its answer.
+	mu   sync.Mutex
+	busy bool
+}
+
+// newWorker subscribes a worker to a fresh inbox; it does nothing until run.
+func newWorker(p *pool, name string) (*worker, error) {
+	w := &worker{
+		pool:  p,
+		inbox: make(chan *nats.Msg, inboxSize),
+		left:  make(chan struct{}),
+		ready: &nats.Msg{Subject: mesh.WithService(mesh.SubjectReady, p.cfg.Service), Reply: p.nc.NewInbox()},
+	}
+	if name != "" {
+		w.ready.Header = nats.Header{mesh.HeaderWorker: {name}}
+	}
+	if why := mesh.CheckInbox(w.ready.Reply); why != "" {
+		return nil, fmt.Errorf("the connection's inbox prefix makes %s", why)
+	}
+	var err error
+	w.sub, err = p.nc.ChanSubscribe(w.ready.Reply, w.inbox)
+	return w, err
+}
+
+// announce says READY if the worker holds no task.
+func (w *worker) announce() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.busy || len(w.inbox) > 0 {
+		return nil
+	}
+	return w.pool.nc.PublishMsg(w.ready)
+}
+
+func (w *worker) setBusy(busy bool) {
+	w.mu.Lock()
+	w.busy = busy
+	w.mu.Unlock()
+}
+
+// run does the tasks that arrive until the worker has left, then unsubscribes.
+func (w *worker) run() {
+	done := false
+	defer func() {
+		if done {
+			w.pool.exited <- struct{}{}
+		} else {
+			go w.run() // a handler called runtime.Goexit, which took the goroutine along
+		}
+	}()
+	for {
+		select {
+		case m := <-w.inbox:
+			w.receive(m)
+			continue
+		case <-w.left:
+		}
+		w.receiveRest()
+		// Not before the task in hand is answered: a node may take a worker
+		// without a subscription for dead. An error says that the connection is
+		// closed, so the subscription is gone.
+		_ = w.sub.Unsubscribe()
+		w.receiveRest() // if the node did not confirm, one may have come until now
+		done = true
+		return
+	}
+}
+
+// receiveRest does what is in the inbox and waits for nothing.
+func (w *worker) receiveRest() {
+	for {
+		select {
+		case m := <-w.inbox:
+			w.receive(m)
+		default:
+			return
+		}
+	}
+}
+
+// receive takes one message of the inbox: a dispatch, or else nothing to do.
+func (w *worker) receive(m *nats.Msg) {
+	attempt, ok := strings.CutPrefix(m.Reply, mesh.SubjectDone)
+	switch {
+	case ok:
+		w.do(m, attempt)
+	case m.Reply == "" && m.Header.Get("Status") == "503":
+		w.log().Debug("no node listens to READY")
+	default:
+		w.log().Warn("dropped a message that is no task", "reply", m.Reply)
+	}
+}
+
+// do does one task and answers it, whatever the handler does.
+func (w *worker) do(m *nats.Msg, attempt string) {
+	w.setBusy(true)
+	var body []byte
+	var failure *Error
+	returned := false
+	defer func() {
+		if !returned {
+			failure = w.crash(recover())
+		}
+		w.answer(m.Reply, body, failure)
+		w.setBusy(false)
+	}()
+	if w.pool.tasks.Err() != nil {
+		failure = &Error{Code: mesh.CodeUnavailable, Text: context.Cause(w.pool.tasks).Error()}
+	} else {
+		var err error
+		body, err = w.handle(&Task{Service: w.pool.cfg.Service, Data: m.Data, Header: m.Header, Attempt: attempt})
+		failure = fault(err) // here, for the handler's own Error method may panic as well
+	}
+	returned = true
+}
+
+// handle calls the handler with the task's context.
+func (w *worker) handle(t *Task) ([]byte, error) {
+	ctx := w.pool.tasks
+	left, ok, err := t.timeout()
+	if err != nil {
+		// The node ends the task at its deadline anyway: only work can be wasted.
+		w.log().Warn("dispatch with a malformed "+mesh.HeaderTimeout, "attempt", t.Attempt, "err", err)
+	}
+	if ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, left)
+		defer cancel()
+	}
+	return w.pool.handler.Handle(ctx, t)
+}
+
+// crash returns the answer for a handler that did not return: it panicked, or
+// it ended its goroutine, and then there is nothing to recover.
+func (w *worker) crash(recovered any) *Error {
+	if recovered == nil {
+		w.log().Error("a handler ended its goroutine", "stack", string(debug.Stack()))
+		return &Error{Code: mesh.CodeFailed, Text: "the handler ended its goroutine"}
+	}
+	text := fmt.Sprint(recovered)
+	w.log().Error("a handler panicked", "panic", text, "stack", string(debug.Stack()))
+	return &Error{Code: mesh.CodeFailed, Text: "panic: " + text}
+}
+
+// answer sends the answer to a task: the body, or the failure unless it is nil.
+func (w *worker) answer(to string, body []byte, failure *Error) {
+	nc := w.pool.nc
+	var err error
+	if failure == nil {
+		err = nc.Publish(to, body)
+		if errors.Is(err, nats.ErrMaxPayload) {
+			failure = &Error{Code: mesh.CodeFailed, Text: fmt.Sprintf(
+				"reply of %d bytes larger than the server's limit of %d", len(body), nc.MaxPayload())}
+		}
+	}
+	if failure != nil {
+		err = nc.PublishMsg(failure.reply(to))
+	}
+	if err != nil {
+		// READY tells the node, sooner or later, that this worker has no task.
+		w.log().Error("could not send an answer", "subject", to, "err", err)
+	}
+}
+
+// leave tells the node that the worker takes no more tasks. It returns true when
+// the node has confirmed or there is no node, and false when ctx ends. The server
+// keeps the order of a node's messages, so what was dispatched before the
+// confirmation is then in the inbox.
+func (w *worker) leave(ctx context.Context) (polite bool) {
+	defer close(w.left)
+	for ctx.Err() == nil {
+		try, cancel := context.WithTimeout(ctx, leaveRetry)
+		_, err := w.pool.nc.RequestWithContext(try, mesh.SubjectLeave, []byte(w.ready.Reply))
+		polite = err == nil || errors.Is(err, nats.ErrNoResponders)
+		if !polite {
+			w.log().Debug("no confirmation that the worker leaves", "err", err)
+			<-try.Done() // not to spin on an error that comes at once
+		}
+		cancel()
+		if polite {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *worker) log() *slog.Logger {
+	return w.pool.cfg.Logger.With("service", w.pool.cfg.Service, "inbox", w.ready.Reply)
+}
