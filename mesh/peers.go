@@ -26,7 +26,7 @@ type Peer struct {
 	Incarnation Incarnation
 	Outstanding int // tasks delegated there and not answered yet
 
-	former      Incarnation // the one before, whose stragglers are ignored
+	former      [4]Incarnation // the ones before, newest first, whose stragglers are ignored
 	heard       time.Duration
 	sequence    uint64 // of the last full state
 	draining    bool
@@ -108,17 +108,16 @@ func (ps *Peers) Heard(now time.Duration, name string, incarnation Incarnation) 
 		return p, nil
 	}
 	old = ps.list[i]
-	switch incarnation {
-	case old.Incarnation:
-		if old.left {
-			return nil, nil
-		}
+	switch {
+	case incarnation == old.Incarnation && !old.left:
 		old.heard, old.unreachable = now, false
 		return old, nil
-	case old.former:
+	case incarnation == old.Incarnation || slices.Contains(old.former[:], incarnation):
 		return nil, nil
 	}
-	p = &Peer{Name: name, Incarnation: incarnation, former: old.Incarnation, heard: now}
+	p = &Peer{Name: name, Incarnation: incarnation, heard: now}
+	p.former[0] = old.Incarnation
+	copy(p.former[1:], old.former[:])
 	ps.list[i] = p
 	return p, old
 }

@@ -141,9 +141,12 @@ func (c *Core) askPeers(now time.Duration, fx []Effect) []Effect {
 		}
 		var overdue []mesh.Attempt
 		for _, t := range c.tasks.all {
-			if t.place == away && t.peer == p && t.asked+c.cfg.AskInterval <= now && len(overdue) < maxAsk {
-				t.asked = now
+			if t.place == away && t.peer == p && t.sent+c.cfg.AskInterval <= now {
 				overdue = append(overdue, t.attempt)
+			}
+			if len(overdue) == maxAsk {
+				fx = append(fx, Effect{Do: Ask, To: p.Name, Attempts: overdue})
+				overdue = nil
 			}
 		}
 		if overdue != nil {

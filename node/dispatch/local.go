@@ -63,7 +63,7 @@ func (c *Core) Ready(now time.Duration, r Ready, fx []Effect) []Effect {
 	if w != nil && w.task != nil {
 		if w.id.Client != r.ID.Client {
 			again := r // r itself would move to the heap in every call
-			w.again = &again
+			c.workers.back(w, &again)
 		}
 		return fx
 	}
@@ -113,7 +113,8 @@ func (c *Core) Leave(now time.Duration, inbox string) bool {
 	if w.task == nil {
 		c.dismiss(now, w)
 	} else {
-		w.leaving, w.again = true, nil
+		w.leaving = true
+		c.workers.back(w, nil)
 	}
 	return true
 }
@@ -145,7 +146,7 @@ func (c *Core) Done(now time.Duration, a mesh.Attempt, answer any, fx []Effect) 
 func (c *Core) freed(now time.Duration, w *worker, fx []Effect) []Effect {
 	switch again := w.again; {
 	case again != nil: // even of one that is leaving: it came after that
-		w.again = nil
+		c.workers.back(w, nil)
 		return c.Ready(now, *again, fx)
 	case w.leaving:
 		c.dismiss(now, w)
@@ -175,6 +176,7 @@ func (c *Core) Undelivered(now time.Duration, a mesh.Attempt, fx []Effect) []Eff
 // Disconnected takes the end of a connection: its workers are gone, and the
 // tasks they had in hand are lost.
 func (c *Core) Disconnected(now time.Duration, client uint64, fx []Effect) []Effect {
+	c.workers.notBack(client)
 	// All of them go first, so that no task moves from one to the next.
 	var tasks []*task
 	var back []*Ready

@@ -79,7 +79,7 @@ func (c *Core) dispatch(now time.Duration, t *task, w *worker, fx []Effect) []Ef
 // delegate sends a task that is nowhere to a peer.
 func (c *Core) delegate(now time.Duration, t *task, p *mesh.Peer, fx []Effect) []Effect {
 	t.attempt = c.attemptOf(t.slot, &t.generation)
-	t.place, t.peer, t.sent, t.asked = away, p, now, now
+	t.place, t.peer, t.sent = away, p, now
 	if c.away++; c.away == 1 {
 		c.nextAsk = now + c.cfg.AskInterval
 	}

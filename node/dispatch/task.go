@@ -33,9 +33,8 @@ type task struct {
 
 	worker *worker // while running
 
-	peer  *mesh.Peer    // while away
-	sent  time.Duration // while away: when it was delegated
-	asked time.Duration // while away: when the peer was last asked about it
+	peer *mesh.Peer    // while away
+	sent time.Duration // while away: when it was delegated
 
 	attempt mesh.Attempt // away: the delegation; guest: the origin's own
 

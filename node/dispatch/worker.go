@@ -43,6 +43,7 @@ type workers struct {
 	free     []*worker
 	byInbox  map[string]*worker
 	byClient map[uint64]*worker // first of a list
+	again    int                // how many have a READY kept
 }
 
 func newWorkers() workers {
@@ -67,7 +68,30 @@ func (ws *workers) add(id WorkerID) *worker {
 	return w
 }
 
+// back keeps a worker's READY under another connection, or forgets it.
+func (ws *workers) back(w *worker, r *Ready) {
+	if w.again != nil {
+		ws.again--
+	}
+	if w.again = r; r != nil {
+		ws.again++
+	}
+}
+
+// notBack forgets the READYs that are kept of a connection that has ended.
+func (ws *workers) notBack(client uint64) {
+	if ws.again == 0 {
+		return // nearly always
+	}
+	for _, w := range ws.all {
+		if w.again != nil && w.again.ID.Client == client {
+			ws.back(w, nil)
+		}
+	}
+}
+
 func (ws *workers) remove(w *worker) {
+	ws.back(w, nil)
 	delete(ws.byInbox, w.id.Inbox)
 	switch {
 	case w.clientPrev != nil:

@@ -1,0 +1,62 @@
+package mesh
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+const ms = time.Millisecond
+
+func TestAnnouncer(t *testing.T) {
+	a := Announcer{Interval: 20 * ms, Heartbeat: time.Second}
+	for _, step := range []struct {
+		what string
+		do   func(now time.Duration)
+		now  time.Duration
+		next time.Duration
+	}{
+		{"a node that starts announces itself", func(time.Duration) {}, 0, 0},
+		{"then there is the heartbeat", a.Announced, 5 * ms, 1005 * ms},
+		{"a change soon after waits for the interval", a.Changed, 6 * ms, 25 * ms},
+		{"another adds nothing", a.Changed, 7 * ms, 25 * ms},
+		{"the tick may be late", a.Announced, 30 * ms, 1030 * ms},
+		{"a change after a quiet interval is due at once", a.Changed, 200 * ms, 200 * ms},
+		{"the next one does not put it off", a.Changed, 210 * ms, 200 * ms},
+		{"announced", a.Announced, 210 * ms, 1210 * ms},
+		{"a change when the heartbeat is due anyway", a.Changed, 1300 * ms, 1210 * ms},
+	} {
+		step.do(step.now)
+		if got := a.Next(); got != step.next {
+			t.Errorf("%s: next at %v, want %v", step.what, got, step.next)
+		}
+	}
+}
+
+// Whatever changes when, an announcement follows within an interval of the
+// change or of the one before, two are an interval apart, and none is further
+// off than the heartbeat.
+func TestAnnouncerBounds(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a := Announcer{Interval: 20 * ms, Heartbeat: 100 * ms}
+		now, last := time.Duration(0), time.Duration(0)
+		a.Announced(0)
+		for range rapid.IntRange(1, 50).Draw(t, "steps") {
+			now += time.Duration(rapid.IntRange(0, 50).Draw(t, "ms")) * ms
+			for a.Next() <= now {
+				if at := a.Next(); at < last+a.Interval || at > last+a.Heartbeat {
+					t.Fatalf("announced at %v after %v", at, last)
+				}
+				last = a.Next()
+				a.Announced(last)
+			}
+			if rapid.Bool().Draw(t, "changed") {
+				a.Changed(now)
+				if due := max(now, last+a.Interval); a.Next() > due {
+					t.Fatalf("changed at %v, last announced at %v, next at %v", now, last, a.Next())
+				}
+			}
+		}
+	})
+}

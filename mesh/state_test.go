@@ -1,0 +1,180 @@
+package mesh
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+const exampleState = `{"version":1,"name":"DC1","incarnation":"10","sequence":7,"sent_at":"2026-01-02T03:04:05Z","uptime_ms":1500,` +
+	`"services":[{"service":"","workers":5,"idle":2,"waiting":0,"guests":1,"service_ms":1.5,"oldest_ms":0}]}`
+
+func TestStateText(t *testing.T) {
+	want := State{
+		Version: 1, Name: "DC1", Incarnation: "10", Sequence: 7, SentAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), UptimeMS: 1500,
+		Services: []Load{{Workers: 5, Idle: 2, Guests: 1, ServiceMS: 1.5}},
+	}
+	got, incarnation, err := ParseState("DC1", []byte(exampleState))
+	if err != nil || incarnation != 36 || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %d, %v", got, incarnation, err)
+	}
+	text, err := json.Marshal(want)
+	if string(text) != exampleState || err != nil {
+		t.Errorf("got %s, %v", text, err)
+	}
+}
+
+func TestStateRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		count := rapid.IntRange(0, maxCount)
+		load := rapid.Custom(func(t *rapid.T) Load {
+			l := Load{Service: anyService.Draw(t, "service"), Workers: count.Draw(t, "workers"), Waiting: count.Draw(t, "waiting")}
+			l.Idle, l.Guests = rapid.IntRange(0, l.Workers).Draw(t, "idle"), rapid.IntMin(0).Draw(t, "guests")
+			l.ServiceMS, l.OldestMS = rapid.Float64Min(0).Draw(t, "run time"), rapid.Int64Min(0).Draw(t, "oldest")
+			return l
+		})
+		incarnation := anyIncarnation.Draw(t, "incarnation")
+		s := State{
+			Version: Version, Name: anyToken.Draw(t, "name"), Incarnation: incarnation.String(), Sequence: rapid.Uint64().Draw(t, "sequence"),
+			SentAt: time.Unix(rapid.Int64Range(0, 1<<33).Draw(t, "sent"), 0).UTC(), UptimeMS: rapid.Int64Min(0).Draw(t, "uptime"),
+			Draining: rapid.Bool().Draw(t, "draining"), Leaving: rapid.Bool().Draw(t, "leaving"), Services: rapid.SliceOfN(load, 0, 5).Draw(t, "services"),
+		}
+		text, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, i, err := ParseState(s.Name, text)
+		if err != nil || i != incarnation || !reflect.DeepEqual(got, s) {
+			t.Fatalf("got %+v, %d, %v, want %+v", got, i, err, s)
+		}
+	})
+}
+
+func TestParseStateAccepts(t *testing.T) {
+	for _, change := range [][2]string{
+		{`"version":1`, fmt.Sprintf(`"version":%d`, Version+1)},
+		{`"version":1`, `"version":1,"future":{"field":[]}`},
+		{`"guests":1`, `"guests":1,"future":true`},
+		{`"uptime_ms":1500`, `"uptime_ms":1500,"draining":true,"leaving":true`},
+		{`"service":""`, `"service":"gpu"`},
+		{exampleState[strings.Index(exampleState, `,"services"`):], `}`},
+	} {
+		if _, _, err := ParseState("DC1", []byte(strings.Replace(exampleState, change[0], change[1], 1))); err != nil {
+			t.Errorf("with %s: %v", change[1], err)
+		}
+	}
+}
+
+func TestParseStateMalformed(t *testing.T) {
+	if _, _, err := ParseState("DC2", []byte(exampleState)); err == nil || err.Error() != `state of "DC1" sent as "DC2"` {
+		t.Errorf("another node's name: %v", err)
+	}
+	many := strings.Repeat(`{"service":"a"},`, MaxServices) + `{"service":"a"}`
+	for _, change := range [][2]string{
+		{exampleState, ``},
+		{exampleState, `null`},
+		{exampleState, `[]`},
+		{exampleState, exampleState[1:]},
+		{exampleState, exampleState + exampleState},
+		{`"version":1,`, ``},
+		{`"version":1`, fmt.Sprintf(`"version":%d`, Version+2)},
+		{`"version":1`, `"version":-1`},
+		{`"name":"DC1"`, `"name":""`},
+		{`"name":"DC1"`, `"name":"D.C"`},
+		{`"incarnation":"10"`, `"incarnation":"0"`},
+		{`"incarnation":"10"`, `"incarnation":10`},
+		{`"sequence":7`, `"sequence":-7`},
+		{`"service":""`, `"service":"a.b"`},
+		{`"workers":5`, `"workers":1`}, // fewer than are idle
+		{`"workers":5`, `"workers":1073741825`},
+		{`"idle":2`, `"idle":-1`},
+		{`"waiting":0`, `"waiting":-1`},
+		{`"waiting":0`, `"waiting":1073741825`},
+		{`"guests":1`, `"guests":-1`},
+		{`"service_ms":1.5`, `"service_ms":-1`},
+		{`"oldest_ms":0`, `"oldest_ms":-1`},
+		{`{"service":"","workers":5,"idle":2,"waiting":0,"guests":1,"service_ms":1.5,"oldest_ms":0}`, many},
+	} {
+		text := strings.Replace(exampleState, change[0], change[1], 1)
+		if s, _, err := ParseState("DC1", []byte(text)); err == nil {
+			t.Errorf("with %.60s: %+v", change[1], s)
+		}
+	}
+}
+
+func FuzzParseState(f *testing.F) {
+	f.Add([]byte(exampleState))
+	f.Add([]byte(`{"version":2,"name":"DC1","incarnation":"z","services":[]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, incarnation, err := ParseState("DC1", data)
+		if err != nil {
+			return
+		}
+		text, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, i, err := ParseState("DC1", text)
+		if err != nil || i != incarnation {
+			t.Fatalf("%s is then read as incarnation %d, %v", text, i, err)
+		}
+		if second, err := json.Marshal(again); string(second) != string(text) || err != nil {
+			t.Errorf("%s becomes %s, %v", text, second, err)
+		}
+	})
+}
+
+func TestLoadCapacity(t *testing.T) {
+	for _, c := range []struct{ idle, waiting, want int }{{0, 0, 0}, {3, 0, 3}, {0, 4, -4}, {2, 5, -3}} {
+		if got := (Load{Idle: c.idle, Waiting: c.waiting}).Capacity(); got != c.want {
+			t.Errorf("%d idle, %d waiting: %d, want %d", c.idle, c.waiting, got, c.want)
+		}
+	}
+}
+
+func TestParseIdentity(t *testing.T) {
+	id, incarnation, err := ParseIdentity([]byte(`{"name":"DC1","incarnation":"10","uptime_ms":5,"future":1}`))
+	if want := (Identity{Name: "DC1", Incarnation: "10", UptimeMS: 5}); id != want || incarnation != 36 || err != nil {
+		t.Errorf("got %+v, %d, %v", id, incarnation, err)
+	}
+	for _, text := range []string{``, `{}`, `{"incarnation":"0"}`, `{"incarnation":"!"}`, `"DC1"`} {
+		if _, _, err := ParseIdentity([]byte(text)); err == nil {
+			t.Errorf("%s is accepted", text)
+		}
+	}
+}
+
+func TestYields(t *testing.T) {
+	for _, c := range []struct {
+		mine  time.Duration
+		me    Incarnation
+		other time.Duration
+		them  Incarnation
+		want  bool
+	}{
+		{time.Second, 1, 2 * time.Second, 2, true},
+		{2 * time.Second, 9, time.Second, 2, false},
+		{time.Second, 2, time.Second, 1, true},
+		{time.Second, 1, time.Second, 2, false},
+		// Uptimes travel in milliseconds, so less than one is a tie.
+		{time.Second + 900*time.Microsecond, 2, time.Second, 1, true},
+	} {
+		if got := Yields(c.mine, c.me, c.other, c.them); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		uptime := rapid.Map(rapid.IntRange(0, 5000), func(n int) time.Duration { return time.Duration(n) * time.Microsecond })
+		a, b := uptime.Draw(t, "a"), uptime.Draw(t, "b")
+		x := anyIncarnation.Draw(t, "x")
+		y := anyIncarnation.Filter(func(y Incarnation) bool { return y != x }).Draw(t, "y")
+		if Yields(a, x, b, y) == Yields(b, y, a, x) {
+			t.Fatal("not exactly one yields")
+		}
+	})
+}

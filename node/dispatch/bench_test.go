@@ -1,0 +1,118 @@
+package dispatch
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/brokermesh/brokermesh/mesh"
+)
+
+func benchmarkCore() *Core {
+	cfg := DefaultConfig()
+	cfg.Name, cfg.Incarnation = "DC1", 1
+	return New(cfg)
+}
+
+// BenchmarkLocal is the way of a task that finds an idle worker: request,
+// dispatch, done.
+func BenchmarkLocal(b *testing.B) {
+	for _, workers := range []int{10, 1000, 100_000} {
+		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
+			c, fx, now := benchmarkCore(), make([]Effect, 0, 8), time.Duration(0)
+			for i := range workers {
+				fx = c.Ready(0, Ready{ID: WorkerID{Inbox: fmt.Sprintf("w%d", i), Client: uint64(i)}}, fx[:0])
+			}
+			var message any = "task"
+			b.ReportAllocs()
+			for b.Loop() {
+				now += time.Microsecond
+				fx = c.Request(now, Request{Message: message, Timeout: time.Second}, fx[:0])
+				fx = c.Done(now, fx[0].Attempt, message, fx[:0])
+			}
+		})
+	}
+}
+
+// BenchmarkQueue is the way of a task that has to wait, with so many others in
+// front of it: each answer gives the worker the next.
+func BenchmarkQueue(b *testing.B) {
+	for _, queue := range []int{10, 9999} {
+		b.Run(fmt.Sprintf("waiting=%d", queue), func(b *testing.B) {
+			c, fx, now := benchmarkCore(), make([]Effect, 0, 8), time.Duration(0)
+			fx = c.Ready(0, Ready{ID: WorkerID{Inbox: "w", Client: 1}}, fx)
+			var message any = "task"
+			request := Request{Message: message, Timeout: time.Hour}
+			fx = c.Request(now, request, fx[:0])
+			held := fx[0].Attempt
+			for range queue - 1 {
+				c.Request(now, request, nil)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				now += time.Microsecond
+				fx = c.Request(now, request, fx[:0])
+				fx = c.Done(now, held, message, fx[:0])
+				held = fx[1].Attempt // after the reply
+			}
+		})
+	}
+}
+
+// BenchmarkOverflow is the way of a task that a peer does: request, delegate,
+// answer.
+func BenchmarkOverflow(b *testing.B) {
+	for _, peers := range []int{1, 10, 100, 1000} {
+		b.Run(fmt.Sprintf("peers=%d", peers), func(b *testing.B) {
+			c, fx, now := benchmarkCore(), make([]Effect, 0, 8), time.Duration(0)
+			for i := range peers {
+				fx = c.PeerCapacity(0, mesh.Capacity{Node: fmt.Sprintf("P%d", i), Incarnation: 1, Sequence: 1, Workers: 10, Idle: 10}, fx[:0])
+			}
+			var message any = "task"
+			b.ReportAllocs()
+			for b.Loop() {
+				now += time.Microsecond
+				fx = c.Request(now, Request{Message: message}, fx[:0])
+				fx = c.Answered(now, fx[0].Attempt, message, fx[:0])
+			}
+		})
+	}
+}
+
+// BenchmarkGuest is the way of a peer's task here: guest, dispatch, done.
+func BenchmarkGuest(b *testing.B) {
+	c, fx, now := benchmarkCore(), make([]Effect, 0, 8), time.Duration(0)
+	fx = c.Ready(0, Ready{ID: WorkerID{Inbox: "w", Client: 1}}, fx)
+	d := mesh.Delegation{Origin: "P", Incarnation: 1, Attempt: mesh.Attempt{Incarnation: 1}}
+	var message any = "task"
+	b.ReportAllocs()
+	for b.Loop() {
+		now += time.Microsecond
+		d.Attempt.Random++
+		fx = c.Guest(now, d, message, fx[:0])
+		fx = c.Done(now, fx[0].Attempt, message, fx[:0])
+	}
+}
+
+// BenchmarkPeerState is one announcement of a peer, of as many as there are.
+func BenchmarkPeerState(b *testing.B) {
+	for _, peers := range []int{10, 1000} {
+		b.Run(fmt.Sprintf("peers=%d", peers), func(b *testing.B) {
+			c, fx, now := benchmarkCore(), make([]Effect, 0, 8), time.Duration(0)
+			states := make([]mesh.State, peers)
+			for i := range states {
+				states[i] = mesh.State{Name: fmt.Sprintf("P%d", i), Services: []mesh.Load{{Workers: 10, Idle: 10}}}
+			}
+			fx = c.Ready(0, Ready{ID: WorkerID{Inbox: "w", Client: 1}}, fx)
+			i := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				now += time.Microsecond
+				s := &states[i%peers]
+				s.Sequence++
+				fx = c.PeerState(now, 1, *s, fx[:0])
+				i++
+			}
+		})
+	}
+}

@@ -1,0 +1,251 @@
+package dispatch
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/brokermesh/brokermesh/mesh"
+)
+
+// check returns an error if the parts of a core contradict each other, or one
+// of the guarantees that can be seen from inside does not hold. It counts for
+// itself whatever the core keeps a count of.
+func check(c *Core) error {
+	for _, part := range []func(*Core) error{checkTasks, checkWorkers, checkServices, checkQueues, checkPeers, checkDues} {
+		if err := part(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkTasks(c *Core) error {
+	waitingN, awayN, guests := 0, 0, 0
+	for i, t := range c.tasks.all {
+		if int(t.slot) != i {
+			return fmt.Errorf("task of slot %d at %d", t.slot, i)
+		}
+		if free := slices.Contains(c.tasks.free, t); free != (t.place == nowhere) {
+			return fmt.Errorf("task %d at place %d, free: %v", i, t.place, free)
+		}
+		if (t.worker != nil) != (t.place == running) || (t.peer != nil) != (t.place == away) || (t.service == nil) != (t.place == nowhere) {
+			return fmt.Errorf("task %d at place %d has worker %v, peer %v, service %v", i, t.place, t.worker, t.peer, t.service)
+		}
+		switch t.place {
+		case waiting:
+			waitingN++
+		case running:
+			if t.worker.task != t {
+				return fmt.Errorf("task %d runs on a worker that has another", i)
+			}
+		case away:
+			awayN++
+			if t.here { // G3
+				return fmt.Errorf("task %d was passed on", i)
+			}
+			if c.delegated(t.attempt) != t {
+				return fmt.Errorf("task %d is not found by its attempt", i)
+			}
+		}
+		if t.guest {
+			guests++
+			if c.guests[t.attempt] != t || t.place != running || !t.here {
+				return fmt.Errorf("guest %d at place %d, held: %v", i, t.place, c.guests[t.attempt] == t)
+			}
+		}
+	}
+	if len(c.tasks.free) != countFree(c.tasks.all) {
+		return fmt.Errorf("a task is free twice")
+	}
+	if waitingN != c.waiting || awayN != c.away || guests != len(c.guests) {
+		return fmt.Errorf("%d waiting, %d away, %d guests; counted %d, %d, %d", c.waiting, c.away, len(c.guests), waitingN, awayN, guests)
+	}
+	return nil
+}
+
+func countFree(all []*task) (n int) {
+	for _, t := range all {
+		if t.place == nowhere {
+			n++
+		}
+	}
+	return n
+}
+
+func checkWorkers(c *Core) error {
+	ws := &c.workers
+	used := 0
+	for i, w := range ws.all {
+		if int(w.slot) != i {
+			return fmt.Errorf("worker of slot %d at %d", w.slot, i)
+		}
+		if free := slices.Contains(ws.free, w); free != (w.service == nil) {
+			return fmt.Errorf("worker %d with service %v, free: %v", i, w.service, free)
+		}
+		if w.service == nil {
+			continue
+		}
+		used++
+		if ws.byInbox[w.id.Inbox] != w {
+			return fmt.Errorf("worker %d is not found by its inbox %s", i, w.id.Inbox)
+		}
+		if w.task != nil && (w.idle() || w.task.worker != w || w.task.service != w.service) { // G1
+			return fmt.Errorf("worker %d has a task that is not its own", i)
+		}
+		if w.idle() && (w.leaving || w.again != nil) {
+			return fmt.Errorf("worker %d is idle and about to go", i)
+		}
+		if !w.idle() && (ws.holding(w.attempt) != w || w.attempt.Generation != w.generation) {
+			return fmt.Errorf("worker %d is not found by its attempt", i)
+		}
+	}
+	if len(ws.byInbox) != used || len(ws.free) != len(ws.all)-used {
+		return fmt.Errorf("%d workers, %d inboxes, %d free of %d", used, len(ws.byInbox), len(ws.free), len(ws.all))
+	}
+	byClient := 0
+	for client, first := range ws.byClient {
+		var prev *worker
+		for w := first; w != nil; prev, w = w, w.clientNext {
+			if w.id.Client != client || w.clientPrev != prev || ws.byInbox[w.id.Inbox] != w {
+				return fmt.Errorf("the workers of client %d are not in order", client)
+			}
+			byClient++
+		}
+		if first == nil {
+			return fmt.Errorf("client %d has no worker", client)
+		}
+	}
+	if byClient != used {
+		return fmt.Errorf("%d workers, %d by client", used, byClient)
+	}
+	return nil
+}
+
+func checkServices(c *Core) error {
+	if c.services.byName[""] != c.services.standard || len(c.services.byName) != len(c.services.list) {
+		return fmt.Errorf("services: %d by name, %d listed", len(c.services.byName), len(c.services.list))
+	}
+	if !slices.IsSortedFunc(c.services.list, func(a, b *service) int { return strings.Compare(a.name, b.name) }) {
+		return fmt.Errorf("services are not in order")
+	}
+	for _, s := range c.services.list {
+		if c.services.byName[s.name] != s {
+			return fmt.Errorf("service %q is not found by name", s.name)
+		}
+		var counted service
+		idle := 0
+		for _, w := range c.workers.all {
+			if w.service == s {
+				counted.workers++
+				if w.idle() {
+					idle++
+				}
+			}
+		}
+		for _, t := range c.tasks.all {
+			if t.service == s {
+				counted.tasks++
+				if t.guest {
+					counted.guests++
+				}
+			}
+		}
+		if counted.workers != s.workers || counted.tasks != s.tasks || counted.guests != s.guests || idle != s.idle.n {
+			return fmt.Errorf("service %q counts %d workers, %d tasks, %d guests, %d idle; there are %d, %d, %d, %d", s.name,
+				s.workers, s.tasks, s.guests, s.idle.n, counted.workers, counted.tasks, counted.guests, idle)
+		}
+		if s != c.services.standard && s.workers == 0 && s.tasks == 0 {
+			return fmt.Errorf("service %q is kept for nothing", s.name)
+		}
+	}
+	return nil
+}
+
+func checkQueues(c *Core) error {
+	for _, s := range c.services.list {
+		if s.queue.head != nil && s.idle.head != nil { // G4
+			return fmt.Errorf("service %q has a waiting task and an idle worker", s.name)
+		}
+		n := 0
+		var last *task
+		for t := s.queue.head; t != nil; last, t = t, t.next {
+			if n++; n > c.waiting || t.place != waiting || t.service != s || t.prev != last {
+				return fmt.Errorf("the queue of service %q is broken", s.name)
+			}
+			if last != nil && last.arrived > t.arrived {
+				return fmt.Errorf("the queue of service %q is not in order of age", s.name)
+			}
+		}
+		if n != s.queue.n || s.queue.tail != last {
+			return fmt.Errorf("the queue of service %q has %d tasks, not %d", s.name, n, s.queue.n)
+		}
+		n = 0
+		var before *worker
+		for w := s.idle.head; w != nil; before, w = w, w.next {
+			if n++; n > len(c.workers.all) || !w.idle() || w.service != s || w.prev != before {
+				return fmt.Errorf("the idle workers of service %q are broken", s.name)
+			}
+		}
+		if n != s.idle.n || s.idle.tail != before {
+			return fmt.Errorf("service %q has %d idle workers, not %d", s.name, n, s.idle.n)
+		}
+	}
+	return nil
+}
+
+func checkPeers(c *Core) error {
+	outstanding := make(map[*mesh.Peer]int)
+	for _, t := range c.tasks.all {
+		if t.place == away {
+			outstanding[t.peer]++
+		}
+	}
+	for _, p := range c.peers.All() {
+		if p.Outstanding != outstanding[p] {
+			return fmt.Errorf("peer %s has %d tasks, not %d", p.Name, outstanding[p], p.Outstanding)
+		}
+		if p.Left() && p.Outstanding > 0 {
+			return fmt.Errorf("peer %s left with %d tasks", p.Name, p.Outstanding)
+		}
+		delete(outstanding, p)
+	}
+	if len(outstanding) > 0 {
+		return fmt.Errorf("tasks are with %d peers that are gone", len(outstanding))
+	}
+	return nil
+}
+
+func checkDues(c *Core) error {
+	for i, t := range c.due {
+		if t.dueAt != i+1 {
+			return fmt.Errorf("task %d is due at index %d, not %d", t.slot, t.dueAt-1, i)
+		}
+		if i > 0 && c.due[(i-1)/2].due > t.due {
+			return fmt.Errorf("the heap is out of order at %d", i)
+		}
+	}
+	for _, t := range c.tasks.all {
+		want := t.deadline
+		switch {
+		case t.place == waiting && want == 0:
+			want = t.waitEnd
+		case t.place == running && c.cfg.AttemptTimeout > 0:
+			if end := t.worker.started + c.cfg.AttemptTimeout; want == 0 || end < want {
+				want = end
+			}
+		}
+		got := time.Duration(0)
+		if t.dueAt > 0 {
+			got = c.due[t.dueAt-1].due
+			if c.due[t.dueAt-1] != t {
+				return fmt.Errorf("task %d is not where it says in the heap", t.slot)
+			}
+		}
+		if got != want {
+			return fmt.Errorf("task %d at place %d is due at %v, not %v", t.slot, t.place, got, want)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+package dispatch
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/brokermesh/brokermesh/mesh"
+)
+
+// manyAway returns a core with so many tasks at the peer DC2, all sent at once.
+func manyAway(n int) *Core {
+	c := benchmarkCore()
+	c.PeerCapacity(0, mesh.Capacity{Node: "DC2", Incarnation: 2, Sequence: 1, Workers: n, Idle: n}, nil)
+	for range n {
+		c.Request(0, Request{Message: "task", Timeout: time.Hour}, nil)
+	}
+	return c
+}
+
+// A peer is asked about each of many tasks, in questions of bounded size.
+func TestAskMany(t *testing.T) {
+	c := manyAway(2*maxAsk + 5)
+	for _, now := range []time.Duration{time.Second, 2 * time.Second} {
+		var sizes []int
+		asked := make(map[mesh.Attempt]bool)
+		for _, e := range c.Tick(now, nil) {
+			if e.Do == Ask {
+				sizes = append(sizes, len(e.Attempts))
+				for _, a := range e.Attempts {
+					asked[a] = true
+				}
+			}
+		}
+		if got, want := fmt.Sprint(sizes), fmt.Sprint([]int{maxAsk, maxAsk, 5}); got != want || len(asked) != 2*maxAsk+5 {
+			t.Errorf("at %v: questions of %s, about %d; want %s", now, got, len(asked), want)
+		}
+	}
+}
+
+// A pull is answered with no more than maxGrant tasks, however many it asks for.
+func TestGrantBounded(t *testing.T) {
+	cfg := benchmarkCore().cfg
+	c := New(cfg)
+	for range maxGrant + 10 {
+		c.Request(0, Request{Message: "task"}, nil)
+	}
+	fx := c.Pulled(0, mesh.Capacity{Node: "DC2", Incarnation: 2, Sequence: 1, Workers: 2000, Idle: 2000}, 1_000_000, "pull", nil)
+	if fx[maxGrant].Do != Grant || fx[maxGrant].N != maxGrant {
+		t.Errorf("granted with %+v", fx[maxGrant])
+	}
+}
+
+// What is announced as riding capacity is the state's, under one sequence.
+func TestCapacityIsTheState(t *testing.T) {
+	c := benchmarkCore()
+	for i := range 3 {
+		c.Ready(0, Ready{ID: WorkerID{Inbox: fmt.Sprint("w", i), Client: 1}, Service: "gpu"}, nil)
+	}
+	c.Request(0, Request{Service: "gpu", Message: "task"}, nil)
+	c.Request(0, Request{Service: "cpu", Message: "task"}, nil)
+	want := mesh.Capacity{Node: "DC1", Incarnation: 1, Sequence: 1, Service: "gpu", Workers: 3, Idle: 2}
+	if got := c.Capacity("gpu"); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	want = mesh.Capacity{Node: "DC1", Incarnation: 1, Sequence: 2, Service: "cpu", Waiting: 1}
+	if got := c.Capacity("cpu"); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if s := c.State(0); s.Sequence != 3 {
+		t.Errorf("the state has sequence %d", s.Sequence)
+	}
+	want = mesh.Capacity{Node: "DC1", Incarnation: 1, Sequence: 4, Service: "unknown"}
+	if got := c.Capacity("unknown"); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	c.Drain(0)
+	want = mesh.Capacity{Node: "DC1", Incarnation: 1, Sequence: 5, Service: "gpu", Workers: 3}
+	if got := c.Capacity("gpu"); got != want {
+		t.Errorf("draining: got %+v, want %+v", got, want)
+	}
+}
+
+// Only the worker that has an attempt in hand holds it.
+func TestHolds(t *testing.T) {
+	c := benchmarkCore()
+	c.Ready(0, Ready{ID: WorkerID{Inbox: "w1", Client: 1}}, nil)
+	c.Ready(0, Ready{ID: WorkerID{Inbox: "w2", Client: 1}}, nil)
+	a := c.Request(0, Request{Message: "task"}, nil)[0].Attempt
+	for _, step := range []struct {
+		inbox string
+		holds bool
+	}{{"w1", true}, {"w2", false}, {"w3", false}} {
+		if c.Holds(a, step.inbox) != step.holds || c.Knows(step.inbox) != (step.inbox != "w3") {
+			t.Errorf("%s holds: %v, known: %v", step.inbox, c.Holds(a, step.inbox), c.Knows(step.inbox))
+		}
+	}
+	c.Done(0, a, nil, nil)
+	if c.Holds(a, "w1") || c.Holds(mesh.Attempt{}, "w1") {
+		t.Error("an attempt that is done is held")
+	}
+}

@@ -1,0 +1,226 @@
+package dispatch
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/brokermesh/brokermesh/mesh"
+)
+
+// input carries out one line of a script: a word, then what it is about, then
+// options (key=value, or a flag).
+func (s *script) input(line string) error {
+	word, rest, _ := strings.Cut(line, " ")
+	o := parseOptions(rest)
+	if word == "config" {
+		return s.config(o)
+	}
+	if s.core == nil {
+		s.core = New(s.cfg)
+	}
+	if err := s.act(word, o); err != nil {
+		return err
+	}
+	return o.unused()
+}
+
+// act gives the core the input that the word names.
+func (s *script) act(word string, o *options) error {
+	c, now := s.core, s.now
+	var fx []Effect
+	switch word {
+	case "at":
+		at, err := time.ParseDuration(o.subject())
+		if err != nil || at < now {
+			return errors.New("want a time that does not go back")
+		}
+		s.now = at
+	case "tick":
+		fx = c.Tick(now, nil)
+	case "request":
+		fx = c.Request(now, Request{Message: o.subject(), Service: o.word("service"), Timeout: o.duration("timeout"), Here: o.flag("here")}, nil)
+	case "ready":
+		id, err := parseWorker(o.subject())
+		if err != nil {
+			return err
+		}
+		fx = c.Ready(now, Ready{ID: id, Service: o.word("service"), Name: o.word("name")}, nil)
+	case "done": // by the inbox (its newest attempt), or by the attempt
+		a, err := lookup(s.dispatched, o.subject())
+		if err != nil {
+			return err
+		}
+		fx = c.Done(now, a, o.quoted(), nil)
+	case "undelivered":
+		a, err := lookup(s.dispatched, o.subject())
+		if err != nil {
+			return err
+		}
+		fx = c.Undelivered(now, a, nil)
+	case "disconnect":
+		client, err := strconv.ParseUint(o.subject(), 10, 64)
+		if err != nil {
+			return err
+		}
+		fx = c.Disconnected(now, client, nil)
+	case "leave":
+		s.printf("known: %v", c.Leave(now, o.subject()))
+	case "drain":
+		c.Drain(now)
+	case "close":
+		fx = c.Close(now, nil)
+	case "state":
+		s.printState(c.State(now))
+	case "stats":
+		s.printStats(c.Stats())
+	case "wake":
+		s.printf("at %v", c.Wake())
+	case "drained":
+		s.printf("%v", c.Drained())
+	case "peers":
+		s.printPeers(c.Peers())
+	default:
+		return s.actCloud(word, o)
+	}
+	s.print(fx)
+	return nil
+}
+
+// actCloud has the inputs that come from peers.
+func (s *script) actCloud(word string, o *options) error {
+	c, now := s.core, s.now
+	var fx []Effect
+	switch word {
+	case "peer":
+		state := s.peerState(o)
+		incarnation, err := mesh.ParseIncarnation(state.Incarnation)
+		if err != nil {
+			return err
+		}
+		fx = c.PeerState(now, incarnation, state, nil)
+	case "capacity":
+		fx = c.PeerCapacity(now, s.capacity(o), nil)
+	case "guest":
+		name, from := o.subject(), o.word("from")
+		a := mesh.Attempt{Incarnation: incarnationOf(from, 1), Random: hash(name)}
+		s.guests[name] = a
+		fx = c.Guest(now, mesh.Delegation{
+			Origin: from, Incarnation: a.Incarnation, Attempt: a, Service: o.word("service"),
+			Age: o.duration("age"), Left: o.duration("left"), Losses: o.number("losses"),
+		}, name, nil)
+	case "held": // a peer asks for the guests it names
+		var names []string
+		var asked []mesh.Attempt
+		for name := o.subject(); name != ""; name = o.subject() {
+			a, ok := s.guests[name]
+			if !ok {
+				a = mesh.Attempt{Incarnation: 9, Random: hash(name)}
+			}
+			names, asked = append(names, name), append(asked, a)
+		}
+		for _, a := range c.NotHeld(asked) {
+			for i := range asked {
+				if asked[i] == a {
+					s.printf("not held: %s", names[i])
+				}
+			}
+		}
+	case "pulled":
+		n := o.number("n")
+		fx = c.Pulled(now, s.capacity(o), n, "pull", nil)
+	case "pull-answered":
+		fx = c.PullAnswered(now, o.subject(), o.word("service"), o.number("granted"), nil)
+	case "answered", "returned", "unreachable", "missing": // by the task (its newest attempt), or by the attempt
+		a, err := lookup(s.delegated, o.subject())
+		if err != nil {
+			return err
+		}
+		switch word {
+		case "answered":
+			fx = c.Answered(now, a, o.quoted(), nil)
+		case "returned":
+			fx = c.Returned(now, a, o.number("losses"), nil)
+		case "unreachable":
+			fx = c.Unreachable(now, a, nil)
+		default:
+			fx = c.Missing(now, []mesh.Attempt{a}, nil)
+		}
+	default:
+		return errors.New("unknown input")
+	}
+	s.print(fx)
+	return nil
+}
+
+// config changes the defaults, before the first input.
+func (s *script) config(o *options) error {
+	if s.core != nil {
+		return errors.New("too late")
+	}
+	for key, to := range map[string]*int{"queue-limit": &s.cfg.QueueLimit, "max-attempts": &s.cfg.MaxAttempts} {
+		if o.has(key) {
+			*to = o.number(key)
+		}
+	}
+	for key, to := range map[string]*time.Duration{
+		"queue-timeout": &s.cfg.QueueTimeout, "attempt-timeout": &s.cfg.AttemptTimeout, "heartbeat": &s.cfg.Heartbeat,
+	} {
+		if o.has(key) {
+			*to = o.duration(key)
+		}
+	}
+	return o.unused()
+}
+
+// peerState makes a peer's state of one service. run=2 is the peer's second
+// incarnation; the sequence goes on by itself unless seq says otherwise.
+func (s *script) peerState(o *options) mesh.State {
+	m := s.capacity(o)
+	return mesh.State{
+		Version: mesh.Version, Name: m.Node, Incarnation: m.Incarnation.String(), Sequence: m.Sequence,
+		Draining: o.flag("draining"), Leaving: o.flag("leaving"),
+		Services: []mesh.Load{{Service: m.Service, Workers: m.Workers, Idle: m.Idle, Waiting: m.Waiting}},
+	}
+}
+
+func (s *script) capacity(o *options) mesh.Capacity {
+	m := mesh.Capacity{Node: o.subject(), Service: o.word("service"), Idle: o.number("idle"), Waiting: o.number("waiting")}
+	m.Workers = max(m.Idle, o.number("workers"))
+	m.Incarnation = incarnationOf(m.Node, max(1, o.number("run")))
+	s.sequences[m.Incarnation]++
+	m.Sequence = s.sequences[m.Incarnation]
+	if o.has("seq") {
+		m.Sequence = uint64(o.number("seq"))
+	}
+	return m
+}
+
+// incarnationOf makes up the incarnation of a peer's n-th run.
+func incarnationOf(name string, run int) mesh.Incarnation {
+	return mesh.Incarnation(hash(name + strconv.Itoa(run)))
+}
+
+func hash(s string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(s))
+	return h.Sum64()
+}
+
+// parseWorker reads inbox@client.
+func parseWorker(s string) (WorkerID, error) {
+	inbox, client, _ := strings.Cut(s, "@")
+	n, err := strconv.ParseUint(client, 10, 64)
+	return WorkerID{Inbox: inbox, Client: n}, err
+}
+
+func lookup(attempts map[string]mesh.Attempt, key string) (mesh.Attempt, error) {
+	a, ok := attempts[key]
+	if !ok {
+		return a, fmt.Errorf("no attempt %q", key)
+	}
+	return a, nil
+}

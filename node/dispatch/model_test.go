@@ -1,0 +1,284 @@
+package dispatch
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/brokermesh/brokermesh/mesh"
+)
+
+// model is what one can know of a core from the outside: what it was told, and
+// the effects it had. It keeps its own record of the workers in plain slices
+// and maps (see modelworker_test.go), and finds fault with effects that break a
+// guarantee.
+type model struct {
+	cfg      Config
+	draining bool
+	closing  bool
+
+	jobs []*job
+	open []*job // not ended
+
+	workers map[string]*modelWorker   // by inbox
+	idle    map[string][]*modelWorker // by service, least recently used first
+	added   int
+
+	dispatched []mesh.Attempt
+	delegated  []mesh.Attempt
+	byAttempt  map[mesh.Attempt]*job
+
+	// Of the input at hand: the job that it answers, and whether it may bring
+	// tasks back from peers.
+	answer   *job
+	cameBack bool
+
+	announce    bool // an announcement is to be made
+	announced   announced
+	announcedAt time.Duration
+
+	fault string
+}
+
+// job is one task, seen from outside.
+type job struct {
+	id       int
+	guest    bool
+	here     bool
+	service  string
+	arrived  time.Duration
+	deadline time.Duration
+	ends     int  // how often it was answered or given back
+	tried    bool // it was dispatched or delegated; if not, it waits
+	attempt  mesh.Attempt
+	with     *modelWorker
+	away     bool
+}
+
+func (j *job) String() string {
+	if j.guest {
+		return fmt.Sprintf("g%d", j.id)
+	}
+	return fmt.Sprintf("t%d", j.id)
+}
+
+func newModel(cfg Config) *model {
+	return &model{
+		cfg: cfg, workers: make(map[string]*modelWorker), idle: make(map[string][]*modelWorker), byAttempt: make(map[mesh.Attempt]*job),
+	}
+}
+
+func (m *model) failf(format string, args ...any) {
+	if m.fault == "" {
+		m.fault = fmt.Sprintf(format, args...)
+	}
+}
+
+func (m *model) take(j *job) *job {
+	j.id = len(m.jobs)
+	m.jobs, m.open = append(m.jobs, j), append(m.open, j)
+	return j
+}
+
+func (m *model) request(now time.Duration, r Request) *job {
+	j := m.take(&job{here: r.Here, service: r.Service, arrived: now})
+	if r.Timeout > 0 {
+		j.deadline = now + r.Timeout
+	}
+	return j
+}
+
+// guest takes note of a guest; one that is held already does not count again.
+func (m *model) guest(now time.Duration, d mesh.Delegation, held bool) *job {
+	j := &job{guest: true, here: true, service: d.Service, arrived: now - d.Age}
+	if d.Left > 0 {
+		j.deadline = now + d.Left
+	}
+	if held {
+		return j
+	}
+	return m.take(j)
+}
+
+// answered notes that a peer answers the attempt, and whether it still counts.
+func (m *model) answered(counts bool, a mesh.Attempt) {
+	if counts {
+		m.answer = m.byAttempt[a]
+	}
+}
+
+// effects takes what the core wants done.
+func (m *model) effects(now time.Duration, fx []Effect) {
+	for _, e := range fx {
+		switch e.Do {
+		case Dispatch:
+			m.dispatch(now, e)
+		case Delegate:
+			m.delegate(now, e)
+		case Reply, Refuse, Return:
+			m.end(now, e)
+		case Pull:
+			if idle := len(m.idle[e.Service]); m.draining || e.N < 1 || e.N > idle {
+				m.failf("%d tasks are asked for with %d idle workers, draining: %v", e.N, idle, m.draining)
+			}
+		case Grant:
+		case Ask:
+			for _, a := range e.Attempts {
+				if j := m.byAttempt[a]; j == nil || !j.away || j.ends > 0 || j.attempt != a {
+					m.failf("%s is asked about attempt %v, which it does not have", e.To, a)
+				}
+			}
+		case Announce:
+			m.announce = true
+		default:
+			m.failf("unknown effect %d", e.Do)
+		}
+	}
+}
+
+// dispatch: to an idle worker, the least recently used one (G1, G5).
+func (m *model) dispatch(now time.Duration, e Effect) {
+	j := m.try(now, e)
+	idle := m.idle[j.service]
+	if len(idle) == 0 || idle[0].Inbox != e.To {
+		m.failf("%v goes to %s; idle are %v", j, e.To, idle)
+		return
+	}
+	w := idle[0]
+	m.idle[j.service] = slices.Delete(idle, 0, 1)
+	w.attempt, w.job, w.started = e.Attempt, j, now
+	j.with = w
+	m.dispatched = append(m.dispatched, e.Attempt)
+}
+
+// delegate: no guest, and nothing that has to run here (G3).
+func (m *model) delegate(now time.Duration, e Effect) {
+	j := m.try(now, e)
+	if j.guest || j.here {
+		m.failf("%v is passed on", j)
+	}
+	if e.Age != now-j.arrived || e.Service != j.service {
+		m.failf("%v is delegated with age %v and service %q", j, e.Age, e.Service)
+	}
+	j.away = true
+	m.delegated = append(m.delegated, e.Attempt)
+}
+
+// try notes a new attempt of a job, which must not be anywhere else.
+func (m *model) try(now time.Duration, e Effect) *job {
+	j := e.Task.(*job)
+	switch {
+	case j.ends > 0:
+		m.failf("%v goes to %s after its end", j, e.To)
+	case j.with != nil:
+		m.failf("%v goes to %s while %s has it", j, e.To, j.with.Inbox)
+	case j.away && !m.cameBack:
+		m.failf("%v goes to %s while a peer has it", j, e.To)
+	case m.byAttempt[e.Attempt] != nil:
+		m.failf("%v goes to %s with an attempt that was used before", j, e.To)
+	}
+	left := time.Duration(0)
+	if j.deadline > 0 {
+		left = max(j.deadline-now, 1)
+	}
+	if e.Left != left {
+		m.failf("%v has %v left, not %v", j, left, e.Left)
+	}
+	j.tried, j.away, j.attempt = true, false, e.Attempt
+	m.byAttempt[e.Attempt] = j
+	return j
+}
+
+// end: an answer, a refusal or a return, of which each job has one (G2, G3).
+func (m *model) end(now time.Duration, e Effect) {
+	j := e.Task.(*job)
+	if j.ends++; j.ends > 1 {
+		m.failf("%v ends again: %+v", j, e)
+	}
+	if e.Guest != j.guest {
+		m.failf("%v: the effect says guest: %v", j, e.Guest)
+	}
+	switch e.Do {
+	case Reply:
+		if j != m.answer || e.Attempt != j.attempt || e.Answer != answerOf(j.attempt) || (e.Hops > 0) != j.away {
+			m.failf("%v is answered with %+v; due is an answer to %v", j, e, m.answer)
+		}
+		m.answer = nil
+	case Refuse:
+		if j.guest {
+			m.failf("%v is refused", j)
+		}
+		m.reason(now, j, e.Code)
+	case Return:
+		if !j.guest {
+			m.failf("%v is returned to nobody", j)
+		}
+	}
+	if j.with != nil { // it is stuck from now on
+		j.with.job, j.with = nil, nil
+	}
+	j.away = false
+}
+
+// reason holds an error's code against what is known of the task.
+func (m *model) reason(now time.Duration, j *job, code mesh.Code) {
+	ok := true
+	switch code {
+	case mesh.CodeDeadline:
+		ok = j.deadline > 0 && j.deadline <= now
+	case mesh.CodeQueueFull:
+		ok = !j.tried && j.arrived == now
+	case mesh.CodeFailed:
+		ok = j.tried
+	case mesh.CodeNoService, mesh.CodeUnavailable:
+		ok = j.with == nil || m.closing
+	default:
+		ok = false
+	}
+	if !ok {
+		m.failf("%v is refused with %d at %v", j, code, now)
+	}
+}
+
+// granted holds the answer to a pull against the tasks that are on their way.
+func (m *model) granted(fx []Effect, asker mesh.Capacity, n int) {
+	sent := 0
+	for _, e := range fx {
+		switch {
+		case e.Do == Delegate && e.To == asker.Node && e.Service == asker.Service:
+			sent++
+		case e.Do == Grant:
+			if e.N != sent || e.N > max(n, 0) || e.To != asker.Node {
+				m.failf("%d are granted to %s of %d asked, %d were sent", e.N, e.To, n, sent)
+			}
+			return
+		}
+	}
+	if sent > 0 {
+		m.failf("a pull has no answer")
+	}
+}
+
+// settled looks at the whole after an input.
+func (m *model) settled(now time.Duration) {
+	if m.answer != nil {
+		m.failf("%v was done and is not answered", m.answer)
+	}
+	m.open = slices.DeleteFunc(m.open, func(j *job) bool { return j.ends > 0 })
+	untried := 0
+	for _, j := range m.open {
+		switch {
+		case j.guest && j.with == nil:
+			m.failf("guest %v waits", j)
+		case !j.guest && !j.tried:
+			untried++
+			if len(m.idle[j.service]) > 0 { // G4
+				m.failf("%v waits while %v are idle", j, m.idle[j.service])
+			}
+		}
+	}
+	if untried > m.cfg.QueueLimit { // G6: those that were tried came back
+		m.failf("%d new tasks wait; the limit is %d", untried, m.cfg.QueueLimit)
+	}
+	m.cameBack = false
+}

@@ -1,0 +1,143 @@
+package dispatch
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/brokermesh/brokermesh/mesh"
+)
+
+// modelWorker is the model's record of a worker.
+type modelWorker struct {
+	Ready
+	Inbox   string
+	order   int          // of being added
+	attempt mesh.Attempt // in hand; the zero Attempt: idle
+	job     *job         // in hand; nil: idle, or stuck
+	started time.Duration
+	leaving bool
+	again   *Ready
+}
+
+func (w *modelWorker) String() string { return w.Inbox }
+
+func (w *modelWorker) idle() bool { return w.attempt == mesh.Attempt{} }
+
+func (m *model) ready(r Ready) {
+	w := m.workers[r.ID.Inbox]
+	if w != nil {
+		switch {
+		case w.job != nil && w.ID.Client == r.ID.Client:
+			return // it crossed the dispatch
+		case w.job != nil:
+			w.again = &r
+			return
+		case w.idle() && w.Ready == r:
+			return // it keeps its place
+		}
+		m.remove(w)
+	}
+	m.added++
+	w = &modelWorker{Ready: r, Inbox: r.ID.Inbox, order: m.added}
+	m.workers[w.Inbox] = w
+	m.idle[w.Service] = append(m.idle[w.Service], w)
+}
+
+func (m *model) remove(w *modelWorker) {
+	delete(m.workers, w.Inbox)
+	m.idle[w.Service] = slices.DeleteFunc(m.idle[w.Service], func(v *modelWorker) bool { return v == w })
+	m.takeBack(w)
+}
+
+// takeBack takes the job from a worker.
+func (m *model) takeBack(w *modelWorker) {
+	if w.job != nil {
+		w.job.with, w.job = nil, nil
+	}
+}
+
+func (m *model) leave(inbox string) bool {
+	w := m.workers[inbox]
+	switch {
+	case w == nil:
+		return false
+	case w.job == nil:
+		m.remove(w)
+	default:
+		w.leaving, w.again = true, nil
+	}
+	return true
+}
+
+// holding returns the worker that has the attempt in hand.
+func (m *model) holding(a mesh.Attempt) *modelWorker {
+	for _, w := range m.workers {
+		if !w.idle() && w.attempt == a {
+			return w
+		}
+	}
+	return nil
+}
+
+func (m *model) done(a mesh.Attempt) {
+	w := m.holding(a)
+	if w == nil {
+		return
+	}
+	m.answer = w.job
+	m.takeBack(w)
+	switch {
+	case w.again != nil:
+		m.ready(*w.again)
+	case w.leaving:
+		m.remove(w)
+	default:
+		w.attempt = mesh.Attempt{}
+		m.idle[w.Service] = append(m.idle[w.Service], w)
+	}
+}
+
+func (m *model) undelivered(a mesh.Attempt) {
+	if w := m.holding(a); w != nil {
+		m.remove(w)
+		if w.again != nil {
+			m.ready(*w.again)
+		}
+	}
+}
+
+// disconnect removes the workers of a client. Those that are back under another
+// come in the reverse order of being added: they are equally long idle, so any
+// order would do, but it has to be the same as the core's.
+func (m *model) disconnect(client uint64) {
+	var gone []*modelWorker
+	for _, w := range m.workers {
+		if w.again != nil && w.again.ID.Client == client {
+			w.again = nil
+		}
+		if w.ID.Client == client {
+			gone = append(gone, w)
+		}
+	}
+	slices.SortFunc(gone, func(a, b *modelWorker) int { return cmp.Compare(b.order, a.order) })
+	for _, w := range gone {
+		m.remove(w)
+	}
+	for _, w := range gone {
+		if w.again != nil {
+			m.ready(*w.again)
+		}
+	}
+}
+
+// tick takes jobs back from workers that had them for too long. One whose
+// deadline passed as well has its end among the effects.
+func (m *model) tick(now time.Duration) {
+	m.cameBack = true
+	for _, w := range m.workers {
+		if j := w.job; j != nil && m.cfg.AttemptTimeout > 0 && w.started+m.cfg.AttemptTimeout <= now && (j.deadline == 0 || j.deadline > now) {
+			m.takeBack(w)
+		}
+	}
+}

@@ -1,0 +1,6 @@
+//go:build !race
+
+package sim
+
+// race: the race detector is on, and everything takes its time.
+const race = false

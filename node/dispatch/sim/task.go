@@ -1,0 +1,108 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/brokermesh/brokermesh/mesh"
+	"github.com/brokermesh/brokermesh/node/dispatch"
+)
+
+// Task is one request of a client, and what became of it.
+type Task struct {
+	ID      int
+	Service string
+	Timeout time.Duration // 0: the client did not say
+	Here    bool          // not to be delegated
+	Origin  *Node
+
+	Arrived  time.Duration // at the origin
+	Answered time.Duration // by the origin
+	Answers  int           // one in the end
+	Code     mesh.Code     // of the error; 0: a worker answered
+	Worker   string        // who did it, if it was done at home
+	Hops     int           // 0 at home, 1 at a peer
+	Runs     int           // times a worker began it
+
+	run    int  // of the origin
+	placed bool // was given to a worker or peer
+}
+
+// String names the task in the log.
+func (t *Task) String() string { return fmt.Sprintf("task %d", t.ID) }
+
+// Lost reports whether the client lost its node, and with it any claim.
+func (t *Task) Lost() bool { return t.Answers == 0 && (!t.Origin.up || t.Origin.run != t.run) }
+
+// guest is the message of a task that a peer delegated.
+type guest struct {
+	task    *Task
+	origin  *Node
+	attempt mesh.Attempt
+}
+
+func (g *guest) String() string { return fmt.Sprintf("guest %d of %s", g.task.ID, g.origin.name) }
+
+// answer is what a worker says.
+type answer struct {
+	task   *Task
+	worker string
+}
+
+// taskOf returns the task of a message that was handed to a core.
+func taskOf(message any) *Task {
+	switch m := message.(type) {
+	case *Task:
+		return m
+	case *guest:
+		return m.task
+	}
+	return nil
+}
+
+// Request has a client of a node send a task, now but after what is happening.
+func (w *World) Request(n *Node, r dispatch.Request) *Task {
+	w.tasks++
+	t := &Task{ID: w.tasks, Service: r.Service, Timeout: r.Timeout, Here: r.Here, Origin: n, Arrived: w.now, run: n.run}
+	r.Message = t
+	w.After(0, func() {
+		if t.Lost() {
+			return
+		}
+		if !w.opt.Unchecked {
+			w.open = append(w.open, t)
+			w.watch(t)
+		}
+		n.input(fmt.Sprintf("request %d of %q timeout %v here %v", t.ID, t.Service, t.Timeout, t.Here),
+			func(now time.Duration, fx []dispatch.Effect) []dispatch.Effect { return n.core.Request(now, r, fx) })
+	})
+	return t
+}
+
+// watch checks that a task is answered in time.
+func (w *World) watch(t *Task) {
+	limit := t.Timeout
+	if limit == 0 {
+		limit = w.opt.Config.QueueTimeout
+	}
+	w.After(limit+1, func() {
+		if t.Answers == 0 && !t.Lost() && (t.Timeout > 0 || !t.placed) {
+			w.fail("G2: %v of %s is not answered after %v", t, t.Origin.name, limit)
+		}
+	})
+}
+
+// answered notes what the origin tells the client.
+func (w *World) answered(n *Node, t *Task, code mesh.Code, worker string, hops int) {
+	t.Answers++
+	t.Answered, t.Code, t.Worker, t.Hops = w.now, code, worker, hops
+	switch {
+	case t.Answers > 1:
+		w.fail("G2: %v is answered %d times", t, t.Answers)
+	case t.Origin != n || t.run != n.run:
+		w.fail("G2: %v of %s is answered by %s", t, t.Origin.name, n.name)
+	}
+	if w.opt.Hooks.Answered != nil {
+		w.opt.Hooks.Answered(t)
+	}
+}

@@ -1,0 +1,224 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/brokermesh/brokermesh/mesh"
+)
+
+// step gives the core one input.
+func (d *driver) step() {
+	switch b := d.tape.below(100); {
+	case b < 22:
+		d.request()
+	case b < 36:
+		d.ready()
+	case b < 52:
+		d.done()
+	case b < 54:
+		d.undelivered()
+	case b < 56:
+		d.disconnect(uint64(d.tape.below(clients)))
+	case b < 58:
+		d.leave()
+	case b < 64:
+		d.peerState()
+	case b < 68:
+		d.peerCapacity()
+	case b < 74:
+		d.guest()
+	case b < 88:
+		d.peerAnswers(b)
+	case b < 92:
+		d.pulls(b)
+	case b < 99:
+		d.pass()
+	default:
+		// Rarely: a node that drains has little to do any more.
+		if d.tape.below(16) == 0 {
+			d.drain()
+		}
+	}
+}
+
+func (d *driver) request() {
+	b := d.tape.next()
+	r := Request{Service: serviceNames[int(b)%3], Here: b&0x70 == 0x70}
+	if b >= 128 {
+		r.Timeout = time.Duration(b-127) * 20 * time.Millisecond
+	}
+	j := d.model.request(d.now, r)
+	r.Message = j
+	d.notef("request %v %+v", j, r)
+	d.after(d.core.Request(d.now, r, nil))
+}
+
+func (d *driver) ready() {
+	b := d.tape.next()
+	// Most workers keep to their client and service.
+	i := int(b) % len(inboxes)
+	r := Ready{ID: WorkerID{Inbox: inboxes[i], Client: uint64(i / 2)}, Service: serviceNames[i%3]}
+	if b >= 200 {
+		r.ID.Client, r.Service = uint64(b)%clients, serviceNames[b/8%3]
+	}
+	d.notef("ready %+v", r)
+	d.model.ready(r)
+	d.after(d.core.Ready(d.now, r, nil))
+}
+
+func (d *driver) done() {
+	a := d.attempt(d.model.dispatched)
+	d.notef("done %d.%d", a.Slot, a.Generation)
+	d.model.done(a)
+	d.after(d.core.Done(d.now, a, answerOf(a), nil))
+}
+
+// answerOf is what is answered to an attempt, here and at peers.
+func answerOf(a mesh.Attempt) any { return a }
+
+func (d *driver) undelivered() {
+	a := d.attempt(d.model.dispatched)
+	d.notef("undelivered %d.%d", a.Slot, a.Generation)
+	d.model.undelivered(a)
+	d.after(d.core.Undelivered(d.now, a, nil))
+}
+
+func (d *driver) disconnect(client uint64) {
+	d.notef("disconnect %d", client)
+	d.model.disconnect(client)
+	d.after(d.core.Disconnected(d.now, client, nil))
+}
+
+func (d *driver) leave() {
+	inbox := inboxes[d.tape.below(len(inboxes))]
+	d.notef("leave %s", inbox)
+	if d.core.Leave(d.now, inbox) != d.model.leave(inbox) {
+		d.failf("the core and the model differ on worker %s", inbox)
+	}
+	d.after(nil)
+}
+
+func (d *driver) peerState() {
+	m := d.capacity()
+	s := mesh.State{Version: mesh.Version, Name: m.Node, Sequence: m.Sequence}
+	switch b := d.tape.below(16); {
+	case b == 0:
+		s.Leaving, s.Draining = true, true
+	case b == 1:
+		s.Draining = true
+	case b < 10:
+		s.Services = []mesh.Load{{Service: m.Service, Workers: m.Workers, Idle: m.Idle, Waiting: m.Waiting}}
+	default:
+		for _, name := range serviceNames {
+			s.Services = append(s.Services, mesh.Load{Service: name, Workers: m.Workers, Idle: m.Idle, Waiting: m.Waiting})
+		}
+	}
+	d.notef("state %d %+v", m.Incarnation, s)
+	d.model.cameBack = true
+	d.after(d.core.PeerState(d.now, m.Incarnation, s, nil))
+}
+
+func (d *driver) peerCapacity() {
+	m := d.capacity()
+	d.notef("capacity %+v", m)
+	d.model.cameBack = true
+	d.after(d.core.PeerCapacity(d.now, m, nil))
+}
+
+func (d *driver) guest() {
+	b := d.tape.next()
+	name, incarnation := peerNames[int(b)%3], mesh.Incarnation(1000*uint64(b%3+1))
+	d.guestN++
+	if b >= 240 && d.guestN > 1 { // one that came before
+		d.guestN--
+	}
+	m := mesh.Delegation{
+		Origin: name, Incarnation: incarnation, Attempt: mesh.Attempt{Incarnation: 5, Random: d.guestN},
+		Service: serviceNames[b/4%3], Age: time.Duration(b) * time.Millisecond, Losses: int(b) % 4,
+	}
+	if b&8 != 0 {
+		m.Left = time.Duration(1+b) * 10 * time.Millisecond
+	}
+	_, held := d.core.guests[m.Attempt]
+	j := d.model.guest(d.now, m, held)
+	d.notef("guest %v %+v", j, m)
+	fx := d.core.Guest(d.now, m, j, nil)
+	if held && len(fx) > 0 {
+		d.failf("a guest that is here already has effects")
+	}
+	d.after(fx)
+	if missing := d.core.NotHeld([]mesh.Attempt{m.Attempt}); (len(missing) == 0) != (held || j.ends == 0) {
+		d.failf("%v held: %v", j, len(missing) == 0)
+	}
+}
+
+// peerAnswers gives what a peer, or the server, says of a delegated task.
+func (d *driver) peerAnswers(b int) {
+	a := d.attempt(d.model.delegated)
+	d.notef("peer's answer %d to %d.%d", b, a.Slot, a.Generation)
+	d.model.cameBack = true
+	switch {
+	case b < 80:
+		d.model.answered(d.core.delegated(a) != nil, a)
+		d.after(d.core.Answered(d.now, a, answerOf(a), nil))
+	case b < 84:
+		d.after(d.core.Returned(d.now, a, d.tape.below(6), nil))
+	case b < 86:
+		d.after(d.core.Unreachable(d.now, a, nil))
+	default:
+		d.after(d.core.Missing(d.now, []mesh.Attempt{a, d.attempt(d.model.delegated), a}, nil))
+	}
+}
+
+func (d *driver) pulls(b int) {
+	m := d.capacity()
+	n := d.tape.below(6) - 1
+	d.model.cameBack = true
+	if b < 90 {
+		d.notef("pulled %d %+v", n, m)
+		fx := d.core.Pulled(d.now, m, n, "pull", nil)
+		d.model.granted(fx, m, n)
+		d.after(fx)
+		return
+	}
+	d.notef("pull answered %d %+v", n, m)
+	d.after(d.core.PullAnswered(d.now, m.Node, m.Service, n, nil))
+}
+
+// pass lets time go on, with or without the tick that is due.
+func (d *driver) pass() {
+	b := d.tape.next()
+	switch {
+	case b < 64:
+		d.now = max(d.now, d.core.Wake())
+	case b < 240:
+		d.now += time.Duration(b) * time.Millisecond
+	default:
+		d.now += longStep
+	}
+	if b%8 != 0 {
+		d.tick()
+	}
+}
+
+func (d *driver) tick() {
+	d.notef("tick")
+	d.model.tick(d.now)
+	d.after(d.core.Tick(d.now, nil))
+	if d.core.Wake() <= d.now {
+		d.failf("a tick at %v leaves something due at %v", d.now, d.core.Wake())
+	}
+}
+
+func (d *driver) drain() {
+	d.notef("drain")
+	d.core.Drain(d.now)
+	d.model.draining = true
+	d.after(nil)
+}
+
+func (d *driver) close() {
+	d.notef("close")
+	d.model.closing = true
+	d.after(d.core.Close(d.now, nil))
+}
