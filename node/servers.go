@@ -44,9 +44,6 @@ const (
 const (
 	localAccount  = "LOCAL"
 	systemAccount = "SYS"
-
-	// noPassword has the form of a hash and is none of any password.
-	noPassword = "$2a$11$"
 )
 
 // localServer is the server that clients and workers connect to. It never has
@@ -59,13 +56,13 @@ type localServer struct {
 
 func startLocalServer(name, listen string, log *slog.Logger) (*localServer, error) {
 	local, system := server.NewAccount(localAccount), server.NewAccount(systemAccount)
-	key, err := nkeys.CreateUser()
+	_, anybody, err := newKey()
 	if err != nil {
-		return nil, fmt.Errorf("key of the system account: %w", err)
+		return nil, err
 	}
-	public, err := key.PublicKey()
+	key, ourselves, err := newKey()
 	if err != nil {
-		return nil, fmt.Errorf("key of the system account: %w", err)
+		return nil, err
 	}
 	s := &localServer{system: key}
 	opts := baseOptions(name+"-local", listen)
@@ -73,9 +70,11 @@ func startLocalServer(name, listen string, log *slog.Logger) (*localServer, erro
 	opts.PingInterval = localPing
 	opts.Accounts = []*server.Account{local, system}
 	opts.SystemAccount = systemAccount
-	opts.Users = []*server.User{{Username: "local", Password: noPassword, Account: local}}
-	opts.Nkeys = []*server.NkeyUser{{Nkey: public, Account: system, AllowedConnectionTypes: map[string]struct{}{"IN_PROCESS": {}}}}
-	opts.NoAuthUser = "local"
+	opts.Nkeys = []*server.NkeyUser{
+		{Nkey: anybody, Account: local},
+		{Nkey: ourselves, Account: system, AllowedConnectionTypes: map[string]struct{}{"IN_PROCESS": {}}},
+	}
+	opts.NoAuthUser = anybody
 	s.Server, err = startServer(opts, "Listen", listen, log)
 	return s, err
 }
@@ -155,6 +154,16 @@ func checkFree(field, listen string) error {
 		return fmt.Errorf("%s=%s: %w", variable(field), listen, err)
 	}
 	return l.Close()
+}
+
+func newKey() (key nkeys.KeyPair, public string, err error) {
+	if key, err = nkeys.CreateUser(); err == nil {
+		public, err = key.PublicKey()
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("keys of the local server: %w", err)
+	}
+	return key, public, nil
 }
 
 // systemUser signs in to the system account.

@@ -71,7 +71,7 @@ func (c *Core) Returned(now time.Duration, a mesh.Attempt, losses int, fx []Effe
 		return fx
 	}
 	c.stats.Returned++
-	c.takeBack(t)
+	c.takeBack(now, t)
 	if losses > t.losses {
 		t.losses = losses - 1
 		return c.lost(now, t, fx)
@@ -86,7 +86,7 @@ func (c *Core) Unreachable(now time.Duration, a mesh.Attempt, fx []Effect) []Eff
 		return fx
 	}
 	t.peer.Unreachable()
-	c.takeBack(t)
+	c.takeBack(now, t)
 	return c.again(now, t, fx)
 }
 
@@ -176,7 +176,7 @@ func (c *Core) Missing(now time.Duration, attempts []mesh.Attempt, fx []Effect) 
 	for _, a := range attempts {
 		if t := c.delegated(a); t != nil {
 			c.stats.Lost++
-			c.takeBack(t)
+			c.takeBack(now, t)
 			t.waitEnd = now + c.cfg.QueueTimeout
 			fx = c.again(now, t, fx)
 		}

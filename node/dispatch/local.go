@@ -205,7 +205,7 @@ func (c *Core) Disconnected(now time.Duration, client uint64, fx []Effect) []Eff
 func (c *Core) depart(now time.Duration, w *worker) (t *task, again *Ready) {
 	t, again = w.task, w.again
 	if t != nil {
-		c.takeBack(t)
+		c.takeBack(now, t)
 	}
 	c.dismiss(now, w)
 	return t, again

@@ -112,8 +112,9 @@ func (c *Core) dequeue(now time.Duration, t *task) {
 }
 
 // takeBack takes a task from where it is. A worker that had it is stuck: it
-// gets no other until it answers. A peer that had it is not charged for it.
-func (c *Core) takeBack(t *task) {
+// gets no other until it answers. A peer that had it is not charged for it, and
+// the time away was no time in the queue.
+func (c *Core) takeBack(now time.Duration, t *task) {
 	switch t.place {
 	case waiting:
 		t.service.queue.remove(t)
@@ -122,6 +123,7 @@ func (c *Core) takeBack(t *task) {
 		t.worker.task, t.worker = nil, nil
 	case away:
 		t.peer.Answered(t.sent, t.service.name)
+		t.waitEnd += now - t.sent
 		t.peer, t.attempt = nil, mesh.Attempt{}
 		c.away--
 	}
@@ -172,7 +174,7 @@ func (c *Core) giveBack(now time.Duration, t *task, reason string, fx []Effect) 
 // end forgets a task that was answered.
 func (c *Core) end(now time.Duration, t *task) {
 	origin, s := t.attempt, t.service // before takeBack clears them
-	c.takeBack(t)
+	c.takeBack(now, t)
 	c.due.set(t, 0)
 	if t.guest {
 		delete(c.guests, origin)

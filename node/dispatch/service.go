@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -33,7 +34,7 @@ func (s *service) ran(d time.Duration) {
 func (s *service) load(now time.Duration) mesh.Load {
 	l := mesh.Load{
 		Service: s.name, Workers: s.workers, Idle: s.idle.n, Waiting: s.queue.n, Guests: s.guests,
-		ServiceMS: s.runTime / float64(time.Millisecond),
+		ServiceMS: math.Round(s.runTime/float64(time.Microsecond)) / 1000,
 	}
 	if s.queue.head != nil {
 		l.OldestMS = max(0, (now - s.queue.head.arrived).Milliseconds())

@@ -1,6 +1,8 @@
 package dispatch
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/brokermesh/brokermesh/mesh"
@@ -20,15 +22,27 @@ func (c *Core) State(now time.Duration) mesh.State {
 	}
 }
 
+// maxWorkerless bounds how many services without a worker a state lists. Clients
+// can name what they like; workers are what peers need to know of.
+const maxWorkerless = 256
+
 // Loads returns the node's load of each service, in order of name. A draining
 // node has no idle worker to offer.
 func (c *Core) Loads(now time.Duration) []mesh.Load {
-	loads := make([]mesh.Load, min(len(c.services.list), mesh.MaxServices))
-	for i := range loads {
-		loads[i] = c.services.list[i].load(now)
-		if c.draining {
-			loads[i].Idle = 0
+	loads := make([]mesh.Load, 0, min(len(c.services.list), mesh.MaxServices))
+	workerless := 0
+	for _, s := range c.services.list {
+		if s.workers == 0 {
+			workerless++
 		}
+		if s.workers == 0 && workerless > maxWorkerless || len(loads) == mesh.MaxServices {
+			continue
+		}
+		l := s.load(now)
+		if c.draining {
+			l.Idle = 0
+		}
+		loads = append(loads, l)
 	}
 	return loads
 }
@@ -104,12 +118,15 @@ func (c *Core) expirePeers(now time.Duration, fx []Effect) []Effect {
 // abandon takes back every task that a peer has; one that died counts against
 // them, one that left did not harm them.
 func (c *Core) abandon(now time.Duration, p *mesh.Peer, died bool, fx []Effect) []Effect {
-	for i := 0; p.Outstanding > 0 && i < len(c.tasks.all); i++ {
-		t := c.tasks.all[i]
-		if t.place != away || t.peer != p {
-			continue
+	var tasks []*task
+	for _, t := range c.tasks.all {
+		if p.Outstanding > 0 && t.place == away && t.peer == p {
+			c.takeBack(now, t)
+			tasks = append(tasks, t)
 		}
-		c.takeBack(t)
+	}
+	slices.SortStableFunc(tasks, func(a, b *task) int { return cmp.Compare(a.arrived, b.arrived) })
+	for _, t := range tasks {
 		if died {
 			fx = c.lost(now, t, fx)
 		} else {
