@@ -3,6 +3,7 @@ package nodetest
 import (
 	"context"
 
+	"github.com/brokermesh/brokermesh/mesh"
 	"github.com/brokermesh/brokermesh/node"
 )
 
@@ -46,27 +47,26 @@ func (m *Mesh) AwaitMesh() {
 // every other running node knows so.
 func (m *Mesh) AwaitWorkers(name, service string, n int) {
 	m.t.Helper()
-	m.Await(name, "its workers", func(v node.View) bool { return v.Load(service).Workers == n })
-	for _, other := range m.names {
-		if other != name && m.alive(other) {
-			m.Await(other, "the workers of "+name, func(v node.View) bool {
-				load, known := v.Peer(name, service)
-				return known && load.Workers == n
-			})
-		}
-	}
+	m.awaitLoad(name, service, "workers", func(l mesh.Load) bool { return l.Workers == n })
 }
 
 // AwaitIdle waits until the node has exactly n idle workers of a service, and
 // every other running node knows so.
 func (m *Mesh) AwaitIdle(name, service string, n int) {
 	m.t.Helper()
-	m.Await(name, "its idle workers", func(v node.View) bool { return v.Load(service).Idle == n })
+	m.awaitLoad(name, service, "idle workers", func(l mesh.Load) bool { return l.Idle == n })
+}
+
+// awaitLoad waits until a condition holds of a node's load, at the node and in
+// the eyes of every other running one.
+func (m *Mesh) awaitLoad(name, service, what string, holds func(mesh.Load) bool) {
+	m.t.Helper()
+	m.Await(name, "its "+what, func(v node.View) bool { return holds(v.Load(service)) })
 	for _, other := range m.names {
 		if other != name && m.alive(other) {
-			m.Await(other, "the idle workers of "+name, func(v node.View) bool {
+			m.Await(other, "the "+what+" of "+name, func(v node.View) bool {
 				load, known := v.Peer(name, service)
-				return known && load.Idle == n
+				return known && holds(load)
 			})
 		}
 	}

@@ -30,9 +30,10 @@ type Mesh struct {
 // running is one node and what it needs to come back.
 type running struct {
 	*node.Node
-	cfg  node.Config
-	stop context.CancelFunc
-	err  error // of Run; read it after Done
+	cfg   node.Config
+	stop  context.CancelFunc
+	ended chan struct{}
+	err   error // of Run; read it after ended
 }
 
 // Option changes the configuration that all nodes start from.
@@ -86,12 +87,15 @@ func (m *Mesh) run(cfg node.Config) *node.Node {
 		m.t.Fatalf("node %s: %v", cfg.Name, err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	r := &running{Node: n, cfg: cfg, stop: stop}
+	r := &running{Node: n, cfg: cfg, stop: stop, ended: make(chan struct{})}
 	m.nodes[cfg.Name] = r
-	go func() { r.err = n.Run(ctx) }()
+	go func() {
+		defer close(r.ended)
+		r.err = n.Run(ctx)
+	}()
 	select {
 	case <-n.Ready():
-	case <-n.Done():
+	case <-r.ended:
 		m.t.Fatalf("node %s: %v", cfg.Name, r.err)
 	case <-time.After(Timeout):
 		m.t.Fatalf("node %s did not get ready within %s", cfg.Name, Timeout)
@@ -141,7 +145,7 @@ func (m *Mesh) Shutdown(name string) {
 	r := m.find(name)
 	r.stop()
 	select {
-	case <-r.Done():
+	case <-r.ended:
 	case <-time.After(Timeout + r.cfg.DrainTimeout):
 		m.t.Fatalf("node %s did not end", name)
 	}
