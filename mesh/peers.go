@@ -98,8 +98,9 @@ func (ps *Peers) Remove(p *Peer) {
 // Heard takes any sign of life of a peer and returns its entry. A name that is
 // new, or comes with a new incarnation, gets a fresh entry: old is then the one
 // it replaces (nil if the name was not known), whose tasks are lost. A straggler
-// of the incarnation before, or of one that said goodbye, is no sign of life:
-// then p is nil.
+// of an incarnation before, or of one that said goodbye, is no sign of life: then
+// p is nil. Two nodes of one name are the exception: when the one that came later
+// says goodbye, the other is heard again.
 func (ps *Peers) Heard(now time.Duration, name string, incarnation Incarnation) (p, old *Peer) {
 	i, ok := ps.search(name)
 	if !ok {
@@ -112,7 +113,7 @@ func (ps *Peers) Heard(now time.Duration, name string, incarnation Incarnation) 
 	case incarnation == old.Incarnation && !old.left:
 		old.heard, old.unreachable = now, false
 		return old, nil
-	case incarnation == old.Incarnation || slices.Contains(old.former[:], incarnation):
+	case incarnation == old.Incarnation || !old.left && slices.Contains(old.former[:], incarnation):
 		return nil, nil
 	}
 	p = &Peer{Name: name, Incarnation: incarnation, heard: now}

@@ -86,7 +86,12 @@ func (l *loop) onRelayed(e link.Event) {
 		l.refuse(r.request, mesh.CodeUnavailable, "no node "+r.request.Subject[len(mesh.SubjectCloud):]+" in the mesh")
 		return
 	}
-	l.publish(&nats.Msg{Subject: r.request.Reply, Header: e.Message.Header, Data: e.Message.Data})
+	out := &nats.Msg{Subject: r.request.Reply, Header: e.Message.Header, Data: e.Message.Data}
+	if limit := l.limit(r.request); int64(out.Size()) > limit {
+		l.refuse(r.request, mesh.CodeFailed, tooLarge("reply", len(out.Data), int(limit)))
+		return
+	}
+	l.publish(out)
 }
 
 // expire forgets the requests that nobody waits for any more.

@@ -80,24 +80,15 @@ func (n *Node) Run(ctx context.Context) error {
 // name, loop; and back.
 func (n *Node) serve(ctx context.Context) (err error) {
 	id := n.cfg.Name + "-" + n.incarnation.String() // server names are unique for each start
-	if n.local, err = startLocalServer(id, n.cfg.Listen, n.log); err != nil {
-		return err
+	if err := checkFree("Listen", n.cfg.Listen); err != nil {
+		return err // rather now than after a question to the mesh
 	}
-	defer stop(n.local.Server)
 	if n.cloud, err = startCloudServer(id, n.cfg, n.log); err != nil {
 		return err
 	}
 	defer stop(n.cloud)
 
 	p := &plane{log: n.log}
-	if p.system, err = connect(n.local.Server, n.cfg.Name, n.local.systemUser()); err != nil {
-		return err
-	}
-	defer p.system.Close()
-	if p.local, err = connect(n.local.Server, n.cfg.Name, p.onError()); err != nil {
-		return err
-	}
-	defer p.local.Close()
 	if p.cloud, err = connect(n.cloud, n.cfg.Name, nats.NoEcho(), p.onError()); err != nil {
 		return err
 	}
@@ -108,6 +99,20 @@ func (n *Node) serve(ctx context.Context) (err error) {
 	if err := n.claimName(ctx, p.link); err != nil {
 		return err
 	}
+
+	// Last, for whoever finds the port open expects to be served.
+	if n.local, err = startLocalServer(id, n.cfg.Listen, n.log); err != nil {
+		return err
+	}
+	defer stop(n.local.Server)
+	if p.system, err = connect(n.local.Server, n.cfg.Name, n.local.systemUser()); err != nil {
+		return err
+	}
+	defer p.system.Close()
+	if p.local, err = connect(n.local.Server, n.cfg.Name, p.onError()); err != nil {
+		return err
+	}
+	defer p.local.Close()
 	if n.loop, err = newLoop(n, p); err != nil {
 		return err
 	}

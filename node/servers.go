@@ -89,6 +89,8 @@ func startCloudServer(name string, cfg Config, log *slog.Logger) (*server.Server
 	opts.MaxPayload = cloudPayload
 	opts.PingInterval = cloudPing
 	opts.NoSystemAccount = true // 53 subscriptions less a peer
+	// A peer that is gone for good is told of hourly, not every second.
+	opts.ReconnectErrorReports = server.DEFAULT_CONNECT_ERROR_REPORTS
 	host, port, err := splitAddress(cfg.ClusterListen)
 	if err != nil {
 		return nil, err
