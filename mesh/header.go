@@ -63,6 +63,12 @@ func ParseTimeout(s string) (time.Duration, error) {
 	return d, nil
 }
 
+// FormatTimeout writes a HeaderTimeout as seconds, to the millisecond, never
+// less than one: what every language can read.
+func FormatTimeout(d time.Duration) string {
+	return strconv.FormatFloat(max(d, time.Millisecond).Seconds(), 'f', 3, 64) + "s"
+}
+
 // MaxTimeout is the longest time a client may ask to wait.
 const MaxTimeout = 30 * 24 * time.Hour
 

@@ -19,7 +19,11 @@ import (
 type relay struct {
 	request *nats.Msg
 	expires time.Duration
+	peer    mesh.Incarnation // of the node that has it; 0: not looked at yet, or no node of the mesh
 }
+
+// node is the name of the node that was asked.
+func (r relay) node() string { return r.request.Subject[len(mesh.SubjectCloud):] }
 
 // relays are the requests that were passed on and not answered yet.
 type relays struct {
@@ -64,7 +68,7 @@ func (l *loop) pass(now time.Duration, name string, m *nats.Msg, timeout time.Du
 		if m.Header == nil {
 			m.Header = make(nats.Header, 1)
 		}
-		m.Header[mesh.HeaderTimeout] = []string{timeout.String()}
+		m.Header[mesh.HeaderTimeout] = []string{mesh.FormatTimeout(timeout)}
 	}
 	l.relays.last++
 	token := strconv.FormatUint(l.relays.last, 36)
@@ -83,7 +87,7 @@ func (l *loop) onRelayed(e link.Event) {
 	}
 	delete(l.relays.waiting, e.Token)
 	if e.Nobody {
-		l.refuse(r.request, mesh.CodeUnavailable, "no node "+r.request.Subject[len(mesh.SubjectCloud):]+" in the mesh")
+		l.refuse(r.request, mesh.CodeUnavailable, "no node "+r.node()+" in the mesh")
 		return
 	}
 	out := &nats.Msg{Subject: r.request.Reply, Header: e.Message.Header, Data: e.Message.Data}
@@ -94,11 +98,34 @@ func (l *loop) onRelayed(e link.Event) {
 	l.publish(out)
 }
 
-// expire forgets the requests that nobody waits for any more.
-func (rs *relays) expire(now time.Duration) {
-	for token, r := range rs.waiting {
-		if r.expires <= now {
-			delete(rs.waiting, token)
+// checkRelays refuses the requests whose node is gone, with what it had in hand,
+// and forgets those that nobody waits for any more.
+func (l *loop) checkRelays(now time.Duration) {
+	if len(l.relays.waiting) == 0 {
+		return
+	}
+	peers := make(map[string]mesh.Incarnation)
+	for _, p := range l.core.Peers() {
+		peers[p.Name] = p.Incarnation
+	}
+	for token, r := range l.relays.waiting {
+		switch peer := peers[r.node()]; {
+		case r.expires <= now:
+			delete(l.relays.waiting, token)
+		case r.peer == 0:
+			r.peer = peer
+			l.relays.waiting[token] = r
+		case r.peer != peer:
+			delete(l.relays.waiting, token)
+			l.refuse(r.request, mesh.CodeUnavailable, "node "+r.node()+" was lost before the task was done")
 		}
 	}
+}
+
+// endRelays refuses the requests that are not answered when this node ends.
+func (l *loop) endRelays() {
+	for _, r := range l.relays.waiting {
+		l.refuse(r.request, mesh.CodeUnavailable, "node "+l.cfg.Name+" shut down before the task was done")
+	}
+	clear(l.relays.waiting)
 }

@@ -56,7 +56,7 @@ func (l *loop) dispatch(e *dispatch.Effect, fx []dispatch.Effect) []dispatch.Eff
 			out.Header = make(nats.Header, 1)
 			task.Header = out.Header
 		}
-		out.Header[mesh.HeaderTimeout] = []string{e.Left.Round(time.Microsecond).String()}
+		out.Header[mesh.HeaderTimeout] = []string{mesh.FormatTimeout(e.Left)}
 	}
 	err := l.plane.local.PublishMsg(out)
 	delete(out.Header, mesh.HeaderTimeout)

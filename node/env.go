@@ -16,7 +16,8 @@ import (
 // prefix of the environment variables, without its underscore.
 const prefix = "MESH"
 
-// ConfigFromEnv reads a configuration from the environment's MESH_ variables.
+// ConfigFromEnv reads a configuration from the environment's MESH_ variables. One
+// that is set to nothing counts as not set.
 // The error joins every Fault there is, so all can be mended at once; it also
 // covers what New would refuse.
 func ConfigFromEnv() (Config, error) {
@@ -27,6 +28,12 @@ func ConfigFromEnv() (Config, error) {
 	fields := reflect.ValueOf(&c).Elem()
 	for i := range fields.NumField() {
 		f := fields.Type().Field(i)
+		if value, set := os.LookupEnv(variable(f.Name)); set && value == "" {
+			if byDefault := f.Tag.Get("default"); byDefault != "" {
+				setDefault(fields.Field(i), byDefault)
+			}
+			continue
+		}
 		one := reflect.New(reflect.StructOf([]reflect.StructField{f}))
 		if err := envconfig.Process(prefix, one.Interface()); err != nil {
 			faults = append(faults, faultOf(f.Name, os.Getenv(variable(f.Name))))

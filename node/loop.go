@@ -29,6 +29,7 @@ type loop struct {
 	began time.Time
 
 	messages chan *nats.Msg // of the local flow, in the order of the dispatch connection
+	subs     []*nats.Subscription
 	found    chan []dispatch.Ready
 	conflict chan error // the name has to be given up
 	watch    chan watcher
@@ -56,6 +57,8 @@ const (
 	buffered = 1 << 16
 	// burst is how many messages are taken before the timer is looked at.
 	burst = 256
+	// flushTimeout bounds the wait for the servers in this very process.
+	flushTimeout = 5 * time.Second
 	// lazyEvery is how often the READYs of known workers are looked into.
 	lazyEvery = time.Second
 )
@@ -95,9 +98,11 @@ func (l *loop) subscribe() error {
 		mesh.SubjectRequest, mesh.SubjectRequest + ".>",
 		mesh.SubjectCloud + "*",
 	} {
-		if _, err := l.plane.local.ChanSubscribe(subject, l.messages); err != nil {
+		sub, err := l.plane.local.ChanSubscribe(subject, l.messages)
+		if err != nil {
 			return fmt.Errorf("subscribe to %s: %w", subject, err)
 		}
+		l.subs = append(l.subs, sub)
 	}
 	if err := l.fences.watch(l.plane.system, l.plane.local); err != nil {
 		return fmt.Errorf("subscribe to disconnect events: %w", err)
@@ -140,7 +145,7 @@ func (l *loop) serve(ctx context.Context) error {
 	var giveUp <-chan time.Time // the drain timeout, once draining
 	done := ctx.Done()
 	for {
-		if l.ending && l.core.Drained() {
+		if l.ending && l.core.Drained() && len(l.relays.waiting) == 0 {
 			return l.end()
 		}
 		timer.Reset(l.core.Wake() - l.now())
@@ -210,16 +215,32 @@ func (l *loop) tick() {
 			l.census.ask(r)
 		}
 		l.lazy, l.nextLazy = l.lazy[:0], now+lazyEvery
-		l.relays.expire(now)
+		l.checkRelays(now)
 	}
 }
 
-// end says goodbye. Whatever is left is answered with an error.
+// end closes the door, looks at what had already come in, answers whatever is
+// left with an error, and says goodbye.
 func (l *loop) end() error {
+	var errs []error
+	for _, sub := range l.subs {
+		errs = append(errs, sub.Drain()) // what is on its way still arrives
+	}
+	errs = append(errs, l.link.Leave(), l.flush())
+	for len(l.messages)+len(l.link.Messages()) > 0 {
+		l.takeMore()
+	}
+	l.endRelays()
 	l.apply(l.core.Close(l.now(), l.fx[:0]))
-	err := errors.Join(l.plane.cloud.FlushTimeout(time.Second), l.plane.local.FlushTimeout(time.Second))
+	errs = append(errs, l.flush())
 	l.log.Info("node ended", "uptime", l.now().Round(time.Millisecond))
-	return err
+	return errors.Join(errs...)
+}
+
+// flush waits until the servers have what was sent, and the node what they had
+// for it.
+func (l *loop) flush() error {
+	return errors.Join(l.plane.cloud.FlushTimeout(flushTimeout), l.plane.local.FlushTimeout(flushTimeout))
 }
 
 // now is the node's own clock: the time since it began.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -26,7 +27,7 @@ type Node struct {
 	log         *slog.Logger
 	incarnation mesh.Incarnation
 
-	run    sync.Once
+	begun  atomic.Bool   // Run was called, or Close made that impossible
 	ready  chan struct{} // closed when the node serves
 	kill   chan struct{} // closed by Close
 	ended  chan struct{} // closed when Run has returned
@@ -66,14 +67,14 @@ func New(cfg Config) (*Node, error) {
 // node cannot start, or has to give up its name (ErrNameTaken). When it returns,
 // nothing of the node is left: no goroutine, connection or listener.
 //
-// Run may be called once; a second call returns an error.
+// Run may be called once; a second call, or one after Close, returns an error at
+// once.
 func (n *Node) Run(ctx context.Context) error {
-	err := errors.New("node: Run was called before")
-	n.run.Do(func() {
-		defer close(n.ended)
-		err = n.serve(ctx)
-	})
-	return err
+	if !n.begun.CompareAndSwap(false, true) {
+		return errors.New("node: Run or Close was called before")
+	}
+	defer close(n.ended)
+	return n.serve(ctx)
 }
 
 // serve shows the order of start and end in one place: servers, connections,
@@ -170,7 +171,9 @@ func (n *Node) awaitRoute(ctx context.Context) {
 // Run has returned, if it was called; it may be called any number of times.
 func (n *Node) Close() error {
 	n.killed.Do(func() { close(n.kill) })
-	n.run.Do(func() { close(n.ended) }) // never ran, never will
+	if n.begun.CompareAndSwap(false, true) {
+		close(n.ended) // never ran, never will
+	}
 	<-n.ended
 	return nil
 }

@@ -41,6 +41,15 @@ func (l *Link) Join() error {
 	return l.subscribe(mesh.CloudSubject(l.name), mesh.PullSubject(l.name), mesh.HeldSubject(l.name))
 }
 
+// Leave takes back every subscription. What is on its way still arrives.
+func (l *Link) Leave() error {
+	var errs []error
+	for _, sub := range l.subs {
+		errs = append(errs, sub.Drain())
+	}
+	return errors.Join(errs...)
+}
+
 func (l *Link) subscribe(subjects ...string) error {
 	for _, subject := range subjects {
 		sub, err := l.nc.ChanSubscribe(subject, l.messages)

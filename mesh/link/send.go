@@ -45,6 +45,16 @@ func (l *Link) Return(m *nats.Msg, losses int, reason string, c mesh.Capacity) e
 	return l.nc.PublishMsg(out)
 }
 
+// Reject returns a delegated task that could not be understood. To a person who
+// sent it by hand it is an error reply, to a node a task that comes back undone.
+func (l *Link) Reject(m *nats.Msg, code mesh.Code, reason string) error {
+	return l.nc.PublishMsg(&nats.Msg{Subject: m.Reply, Header: nats.Header{
+		mesh.HeaderErrorCode: {strconv.Itoa(int(code))},
+		mesh.HeaderError:     {reason},
+		mesh.HeaderRefusal:   {"0;" + reason},
+	}})
+}
+
 func parseRefusal(s string) (losses int, reason string, err error) {
 	count, reason, _ := strings.Cut(s, ";")
 	losses, err = strconv.Atoi(count)

@@ -65,6 +65,9 @@ func Start(t testing.TB, n int, opts ...Option) *Mesh {
 // until the others know it; AwaitMesh does.
 func (m *Mesh) Add(name string) *node.Node {
 	m.t.Helper()
+	if m.nodes[name] != nil && m.alive(name) {
+		m.t.Fatalf("node %s is running", name)
+	}
 	cfg := m.cfg
 	cfg.Name = name
 	cfg.Listen, cfg.CloudListen, cfg.ClusterListen = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"

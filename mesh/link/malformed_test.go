@@ -1,0 +1,83 @@
+package link_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/brokermesh/brokermesh/mesh"
+	"github.com/brokermesh/brokermesh/mesh/link"
+)
+
+func TestNoResponders(t *testing.T) {
+	t.Parallel()
+	for _, m := range []*nats.Msg{
+		{},
+		{Header: nats.Header{"Status": {"503"}}},
+		{Header: nats.Header{"Nats-Subject": {"x"}}},
+		{Header: nats.Header{"Status": {"408"}, "Nats-Subject": {"x"}}},
+		{Header: nats.Header{"Status": {"503"}, "Nats-Subject": {"x"}}, Data: []byte("x")},
+	} {
+		if link.NoResponders(m) {
+			t.Errorf("%v", m.Header)
+		}
+	}
+}
+
+// What cannot be understood is an error of that message alone.
+func TestMalformed(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	stranger := p.connect()
+	with := func(subject, data string, header ...string) *nats.Msg {
+		m := &nats.Msg{Subject: subject, Data: []byte(data), Header: nats.Header{}}
+		for i := 0; i < len(header); i += 2 {
+			m.Header.Set(header[i], header[i+1])
+		}
+		return m
+	}
+	// A real question shows where answers go.
+	must(t, p.dc2.Delegate("DC1", with("", ""), delegated(), capacity("DC2")))
+	toTask := p.dc1.read(link.Task).Message.Reply
+	inbox := strings.TrimSuffix(toTask, "t."+attempt(1).String())
+	for _, m := range []*nats.Msg{
+		with("state.DC9", "{"), with("state.DC9", `{"version":1,"name":"DC8","incarnation":"a"}`),
+		with("cloud.DC2", "", mesh.HeaderDelegation, "x"),
+		with("cloud.DC2", "", mesh.HeaderCapacity, "x"),
+		with("cloud.DC2.pull", "1"), with("cloud.DC2.pull", "x", mesh.HeaderCapacity, "1;DC9;a;1;;1;1;0"),
+		with("cloud.DC2.held", "x"), with("cloud.DC2.held", attempt(1).String()+"\n\n"),
+		with(toTask, "", mesh.HeaderRefusal, "x;no"), with(toTask, "", mesh.HeaderRefusal, "-1;no"), with(toTask, "done", mesh.HeaderCapacity, "x"),
+		with(inbox+"t.x", ""), with(inbox+"p.DC1", "x"), with(inbox+"h.DC1", "x"), with(inbox+"x.y", ""), with(inbox+"x", ""),
+	} {
+		must(t, stranger.PublishMsg(m))
+		got := p.dc2.next()
+		if e, err := p.dc2.Read(got); err == nil || got.Subject != m.Subject {
+			t.Errorf("%s %q %v is read as kind %d", m.Subject, m.Data, m.Header, e.Kind)
+		}
+		if strings.HasPrefix(m.Subject, "state.") {
+			p.dc1.next()
+		}
+	}
+}
+
+func TestSizes(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	limit := int(p.dc1.MaxPayload())
+	long := strings.Repeat("x", mesh.MaxToken)
+	d, c := delegated(), capacity(long)
+	d.Origin, d.Service, c.Service = long, long, long
+	size := limit
+	for !p.dc1.Fits(size) {
+		size--
+	}
+	must(t, p.dc1.Delegate("DC2", &nats.Msg{Data: make([]byte, size)}, d, c))
+	p.dc2.read(link.Task)
+	if p.dc1.Fits(limit) || size < limit-2048 {
+		t.Errorf("%d of %d fit", size, limit)
+	}
+	if p.dc1.Carried(&nats.Msg{}) {
+		t.Error("a message of somewhere else is carried")
+	}
+}

@@ -1,0 +1,224 @@
+package node_test
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/brokermesh/brokermesh/node"
+)
+
+// environment sets the MESH_ variables to just these, for one test.
+func environment(t *testing.T, set map[string]string) {
+	t.Helper()
+	for _, e := range os.Environ() {
+		if name, _, _ := strings.Cut(e, "="); strings.HasPrefix(name, "MESH_") {
+			t.Setenv(name, "") // comes back after the test
+			os.Unsetenv(name)
+		}
+	}
+	for name, value := range set {
+		t.Setenv(name, value)
+	}
+}
+
+// faults returns the faults that an error joins.
+func faults(err error) []node.Fault {
+	if f, ok := err.(node.Fault); ok {
+		return []node.Fault{f}
+	}
+	var all []node.Fault
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			all = append(all, faults(e)...)
+		}
+	}
+	return all
+}
+
+var defaults = node.Config{
+	Listen: "127.0.0.1:4222", CloudListen: "127.0.0.1:4223", ClusterListen: "127.0.0.1:6222",
+	QueueLimit: 10_000, QueueTimeout: 4 * time.Second, MaxAttempts: 5, DrainTimeout: 30 * time.Second,
+	LogLevel: "info", LogFormat: "text",
+}
+
+func TestConfigFromEnv(t *testing.T) {
+	for _, c := range []struct {
+		what string
+		set  map[string]string
+		want func(*node.Config)
+	}{
+		{"nothing set", nil, func(*node.Config) {}},
+		{"everything set", map[string]string{
+			"MESH_NAME": "DC1", "MESH_LISTEN": "0.0.0.0:1", "MESH_CLOUD_LISTEN": "[::1]:2", "MESH_CLUSTER_LISTEN": "host.example:0",
+			"MESH_PEERS": "a:1,b:2", "MESH_QUEUE_LIMIT": "7", "MESH_QUEUE_TIMEOUT": "1m", "MESH_ATTEMPT_TIMEOUT": "2s", "MESH_MAX_ATTEMPTS": "3",
+			"MESH_DRAIN_TIMEOUT": "1500ms", "MESH_LOG_LEVEL": "debug", "MESH_LOG_FORMAT": "json",
+		}, func(c *node.Config) {
+			*c = node.Config{
+				Name: "DC1", Listen: "0.0.0.0:1", CloudListen: "[::1]:2", ClusterListen: "host.example:0",
+				Peers: []string{"a:1", "b:2"}, QueueLimit: 7, QueueTimeout: time.Minute, AttemptTimeout: 2 * time.Second, MaxAttempts: 3,
+				DrainTimeout: 1500 * time.Millisecond, LogLevel: "debug", LogFormat: "json",
+			}
+		}},
+		{"peers as people write them", map[string]string{"MESH_PEERS": " a:1 , b:2,, "}, func(c *node.Config) { c.Peers = []string{"a:1", "b:2"} }},
+		{"no peers", map[string]string{"MESH_PEERS": " "}, func(*node.Config) {}},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			environment(t, c.set)
+			want := defaults
+			c.want(&want)
+			got, err := node.ConfigFromEnv()
+			if got.Peers = slices.Clip(got.Peers); len(got.Peers) == 0 {
+				got.Peers = nil
+			}
+			if err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("got %+v, %v; want %+v", got, err, want)
+			}
+		})
+	}
+}
+
+// A variable that is set to nothing, as a file of settings may have it, counts
+// as not set.
+func TestConfigFromEnvEmpty(t *testing.T) {
+	set := make(map[string]string)
+	for _, name := range variables() {
+		set[name] = ""
+	}
+	environment(t, set)
+	got, err := node.ConfigFromEnv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got.Peers = nil
+	if !reflect.DeepEqual(got, defaults) {
+		t.Errorf("got %+v, want %+v", got, defaults)
+	}
+}
+
+// variables returns the name of every variable, by the rule that the
+// documentation gives.
+func variables() []string {
+	var names []string
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[node.Config]()) {
+		if f.Name == "Logger" {
+			continue
+		}
+		name := "MESH"
+		for _, r := range f.Name {
+			if 'A' <= r && r <= 'Z' {
+				name += "_"
+			}
+			name += strings.ToUpper(string(r))
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// wrong has a wrong value of each variable.
+var wrong = map[string]string{
+	"MESH_NAME": "a.b", "MESH_LISTEN": "4222", "MESH_CLOUD_LISTEN": ":4223", "MESH_CLUSTER_LISTEN": "a:65536", "MESH_PEERS": "a:1,b",
+	"MESH_QUEUE_LIMIT": "many", "MESH_QUEUE_TIMEOUT": "4", "MESH_ATTEMPT_TIMEOUT": "-1s", "MESH_MAX_ATTEMPTS": "1001",
+	"MESH_DRAIN_TIMEOUT": "-30s", "MESH_LOG_LEVEL": "loud", "MESH_LOG_FORMAT": "xml",
+}
+
+// All faults are told at once, each with the variable, the value and what is
+// allowed.
+func TestConfigFromEnvFaults(t *testing.T) {
+	environment(t, wrong)
+	_, err := node.ConfigFromEnv()
+	got := make(map[string]string)
+	for _, f := range faults(err) {
+		got[f.Variable] = f.Value
+		if text := f.Error(); f.Allowed == "" || !strings.Contains(text, f.Variable) || !strings.Contains(text, f.Value) || !strings.Contains(text, f.Allowed) || !strings.Contains(err.Error(), text) {
+			t.Errorf("%+v is told as %q", f, text)
+		}
+	}
+	if !reflect.DeepEqual(got, wrong) {
+		t.Errorf("got %v, want %v", got, wrong)
+	}
+	if len(wrong) != len(variables()) {
+		t.Errorf("%d variables are tried; there are %v", len(wrong), variables())
+	}
+}
+
+func TestNewFaults(t *testing.T) {
+	t.Parallel()
+	for variable, set := range map[string]func(*node.Config){
+		"MESH_NAME":           func(c *node.Config) { c.Name = strings.Repeat("x", 65) },
+		"MESH_LISTEN":         func(c *node.Config) { c.Listen = ":0" },
+		"MESH_CLOUD_LISTEN":   func(c *node.Config) { c.CloudListen = "a:b" },
+		"MESH_CLUSTER_LISTEN": func(c *node.Config) { c.ClusterListen = "a:-1" },
+		"MESH_PEERS":          func(c *node.Config) { c.Peers = []string{"a:0"} },
+		"MESH_QUEUE_LIMIT":    func(c *node.Config) { c.QueueLimit = -1 },
+		"MESH_LOG_LEVEL":      func(c *node.Config) { c.LogLevel = "INFO" },
+	} {
+		cfg := node.Config{Name: "DC1"}
+		set(&cfg)
+		n, err := node.New(cfg)
+		var f node.Fault
+		if n != nil || !errors.As(err, &f) || f.Variable != variable || len(faults(err)) != 1 {
+			t.Errorf("%s: %v", variable, err)
+		}
+	}
+	all := node.Config{Name: "DC 1", Listen: "x", CloudListen: "x", ClusterListen: "x", QueueTimeout: -1, DrainTimeout: -1, MaxAttempts: -1, LogFormat: "x"}
+	if _, err := node.New(all); len(faults(err)) != 8 {
+		t.Errorf("not all eight: %v", err)
+	}
+	if _, err := node.New(node.Config{}); err != nil {
+		t.Errorf("the zero Config: %v", err)
+	}
+}
+
+func TestUnknownVariables(t *testing.T) {
+	environment(t, map[string]string{"MESH_NAME": "DC1", "MESH_QUEUELIMIT": "7", "MESH_LOGGER": "x", "MESH_": "", "MESHED": "no", "MY_MESH_NAME": "no"})
+	if got, want := node.UnknownVariables(), []string{"MESH_", "MESH_LOGGER", "MESH_QUEUELIMIT"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	if err := node.Usage(&out); err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range reflect.VisibleFields(reflect.TypeFor[node.Config]()) {
+		if f.Name == "Logger" {
+			continue
+		}
+		line, rest, found := strings.Cut(out.String(), "  "+variables()[i]+" ")
+		if !found {
+			t.Errorf("%s is missing in\n%s", variables()[i], line)
+			continue
+		}
+		for _, want := range []string{f.Tag.Get("default"), f.Tag.Get("desc"), f.Tag.Get("allowed")} {
+			if entry, _, _ := strings.Cut(rest, "MESH_"+"\n"); !strings.Contains(entry, want) {
+				t.Errorf("%s: %q is missing", variables()[i], want)
+			}
+		}
+	}
+}
+
+func TestNewLogger(t *testing.T) {
+	t.Parallel()
+	for level, lines := range map[string]int{"debug": 4, "info": 3, "": 3, "warn": 2, "error": 1} {
+		for format, begins := range map[string]string{"text": "time=", "": "time=", "json": `{"time":`} {
+			var out bytes.Buffer
+			log := node.Config{LogLevel: level, LogFormat: format}.NewLogger(&out)
+			for _, l := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
+				log.Log(t.Context(), l, "something")
+			}
+			if strings.Count(out.String(), "\n") != lines || !strings.HasPrefix(out.String(), begins) {
+				t.Errorf("%q, %q: %s", level, format, out.String())
+			}
+		}
+	}
+}

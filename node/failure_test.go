@@ -1,0 +1,119 @@
+package node_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/brokermesh/brokermesh/mesh"
+	"github.com/brokermesh/brokermesh/node"
+	"github.com/brokermesh/brokermesh/node/nodetest"
+	"github.com/brokermesh/brokermesh/workerpool"
+)
+
+// A worker whose connection breaks is missed at once: its task is done by
+// another, and its answer, if it comes after all, is not waited for.
+func TestWorkerDies(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ what, client, dies, lives string }{
+		{"at home", "DC1", "DC1", "DC1"},
+		{"at a peer", "DC1", "DC2", "DC2"},
+		{"at a peer, and only home is left", "DC1", "DC2", "DC1"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			m := nodetest.Start(t, 2, patient)
+			g := newGate()
+			doomed := m.Work(c.dies, 1, g.handle)
+			answers := ask(t, m.Client(c.client), task("x"))
+			receive(t, g.began)
+			m.Work(c.lives, 1, echo)
+			doomed.Kill()
+			wantAnswer(t, receive(t, answers), "x", c.lives)
+		})
+	}
+}
+
+// A task that every worker dies of is given up.
+func TestPoison(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 2, patient, nodetest.WithConfig(func(c *node.Config) { c.MaxAttempts = 3 }))
+	answers := ask(t, m.Client("DC1"), task("poison"))
+	for _, at := range []string{"DC1", "DC2", "DC1"} {
+		g := newGate()
+		w := m.WorkService(at, "", 1, g.handle)
+		receive(t, g.began)
+		w.Kill()
+	}
+	wantError(t, receive(t, answers), "500")
+}
+
+// A node that dies takes its workers along: what they had in hand is done
+// elsewhere.
+func TestNodeDies(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 3, patient)
+	g := newGate()
+	m.Work("DC2", 2, g.handle)
+	client := m.Client("DC1")
+	one, two := ask(t, client, task("one")), ask(t, client, task("two"))
+	receive(t, g.began)
+	receive(t, g.began)
+	m.Work("DC3", 1, echo)
+	m.Kill("DC2")
+	wantAnswer(t, receive(t, one), "one", "DC3")
+	wantAnswer(t, receive(t, two), "two", "DC3")
+	if v := m.View("DC1"); v.Stats.Lost != 2 {
+		t.Errorf("%+v", v.Stats)
+	}
+	m.AwaitMesh()
+}
+
+// A node that comes back is another incarnation: it is known at once, and what
+// the one before had in hand is done elsewhere without waiting for its expiry.
+func TestNodeRestarts(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 2, patient, nodetest.WithConfig(func(c *node.Config) { c.MaxAttempts = 100 }))
+	client := m.Client("DC1")
+	for _, end := range []func(string){m.Kill, m.Shutdown} {
+		m.Work("DC2", 1, echo)
+		wantAnswer(t, receive(t, ask(t, client, task("before"))), "before", "DC2")
+		before := m.View("DC1").Peers[0].Incarnation
+		end("DC2")
+		waiting := ask(t, client, task("between"))
+		m.Restart("DC2")
+		m.Await("DC1", "the new incarnation", func(v node.View) bool {
+			return len(v.Peers) == 1 && v.Peers[0].Incarnation != before
+		})
+		m.AwaitMesh()
+		m.Work("DC2", 1, echo)
+		wantAnswer(t, receive(t, waiting), "between", "DC2")
+		wantAnswer(t, m.Request("DC2", "", []byte("after")), "after", "DC2")
+		m.Kill("DC2") // with its workers
+		m.Restart("DC2")
+		m.AwaitMesh()
+	}
+}
+
+// An error of a worker is an answer, at home and at a peer.
+func TestWorkerError(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 2)
+	m.Work("DC2", 1, func(_ context.Context, t *workerpool.Task) ([]byte, error) {
+		if string(t.Data) == "known" {
+			return nil, &workerpool.Error{Code: mesh.CodeConflict, Text: "known already"}
+		}
+		return nil, errors.New("no idea")
+	})
+	for _, at := range m.Names() {
+		m.AwaitIdle("DC2", "", 1)
+		known := m.Request(at, "", []byte("known"))
+		wantError(t, known, "409")
+		m.AwaitIdle("DC2", "", 1)
+		unknown := m.Request(at, "", []byte("unknown"))
+		wantError(t, unknown, "500")
+		if known.Header.Get(mesh.HeaderNode) != "DC2" || unknown.Header.Get(mesh.HeaderError) != "no idea" {
+			t.Errorf("%v, %v", known.Header, unknown.Header)
+		}
+	}
+}
