@@ -2,10 +2,11 @@
 
 GO ?= go
 FUZZTIME ?= 1m
+PICTURE = github.com/charmbracelet/freeze@v0.2.2
 LINTER = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check race fuzz bench lint build clean
+.PHONY: help run test check race fuzz bench lint picture build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +16,7 @@ run: ## three nodes in one process, with clients and workers; Ctrl-C ends it
 
 test: ## all tests
 	$(GO) test ./...
+	$(GO) test ./integration -plane=external
 
 check: ## what must hold before a commit: format, vet, tidy modules
 	@test -z "$$(gofmt -l .)" || { echo "gofmt wants to change:"; gofmt -l .; exit 1; }
@@ -24,6 +26,7 @@ check: ## what must hold before a commit: format, vet, tidy modules
 
 race: ## all tests under the race detector
 	$(GO) test -race ./...
+	$(GO) test -race ./integration -plane=external
 
 fuzz: ## every fuzz target for FUZZTIME (default 1m)
 	@for target in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
@@ -38,6 +41,11 @@ bench: ## all benchmarks
 
 lint: ## the linters of .golangci.yml (fetched on first use)
 	$(GO) run $(LINTER) run
+
+picture: ## docs/demo.svg: the live view of a demo, as it is after 13 seconds
+	@mkdir -p bin
+	$(GO) run ./cmd/brokermesh demo --picture --kill 4s --for 13s > bin/demo.ansi
+	$(GO) run $(PICTURE) --language ansi --window --padding 20 --border.radius 8 --font.size 14 --font.family monospace --output docs/demo.svg bin/demo.ansi
 
 build: ## the static binary bin/brokermesh
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/brokermesh ./cmd/brokermesh

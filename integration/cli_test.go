@@ -46,9 +46,10 @@ func TestHelpListsEveryVariable(t *testing.T) {
 }
 
 // variableOf is written apart from the code it tests: CloudListen is
-// MESH_CLOUD_LISTEN.
+// MESH_CLOUD_LISTEN, CloudURL is MESH_CLOUD_URL.
 func variableOf(field string) string {
 	name := "MESH"
+	field = strings.Replace(field, "URL", "Url", 1)
 	for _, r := range field {
 		if strings.ToUpper(string(r)) == string(r) {
 			name += "_"
@@ -100,6 +101,7 @@ func TestUnknownVariable(t *testing.T) {
 }
 
 func TestBusyPort(t *testing.T) {
+	embeddedOnly(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +123,7 @@ func TestNameIsTaken(t *testing.T) {
 	before := seen.awaitIdle("DC1", 1)
 
 	began := time.Now()
-	second := brokermesh(t, "the second DC1", nodeEnv("DC1", seeded(first)), "node")
+	second := brokermesh(t, "the second DC1", nodeEnv("DC1", onPlane(t, []string{seeded(first)})...), "node")
 	second.awaitStatus(statusFailed)
 	second.await(1, "brokermesh:", "another node of the mesh has this name", "DC1")
 	if took := time.Since(began); took > 10*time.Second {
@@ -146,6 +148,7 @@ func TestNameIsTaken(t *testing.T) {
 // by a third. The younger one gives up and says why; the older serves on, and
 // those who saw both find back to it.
 func TestNameConflictFoundLate(t *testing.T) {
+	embeddedOnly(t)
 	older := startNode(t, "DC1")
 	younger := startNode(t, "DC1")
 	startWorkers(t, older, 1).say(1, "free")

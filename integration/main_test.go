@@ -19,11 +19,17 @@ import (
 	"github.com/brokermesh/brokermesh/node/nodetest"
 )
 
-// TestMain also makes the test binary a worker process, when it is started as
-// one: see startWorkers.
+// TestMain also makes the test binary a worker process or an external NATS
+// server, when it is started as one: see startWorkers and startServer.
 func TestMain(m *testing.M) {
 	if url := os.Getenv(workerOf); url != "" {
 		fmt.Fprintln(os.Stderr, workerMain(url))
+		os.Exit(1)
+	}
+	if os.Getenv(serverClient) != "" {
+		if err := serverMain(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
 		os.Exit(1)
 	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {

@@ -6,14 +6,13 @@ import (
 	"testing"
 
 	"github.com/brokermesh/brokermesh/mesh"
-	"github.com/brokermesh/brokermesh/node/nodetest"
 	"github.com/brokermesh/brokermesh/workerpool"
 )
 
 func upper(_ context.Context, t *workerpool.Task) ([]byte, error) { return bytes.ToUpper(t.Data), nil }
 
 func TestTaskIsDoneAtHome(t *testing.T) {
-	m := nodetest.Start(t, 1)
+	m := startMesh(t, 1)
 	m.Work("DC1", 2, upper)
 	answer := m.Request("DC1", "", []byte("hello"))
 	if got := string(answer.Data); got != "HELLO" {
@@ -25,7 +24,7 @@ func TestTaskIsDoneAtHome(t *testing.T) {
 }
 
 func TestTaskOverflowsToThePeerThatHasAWorker(t *testing.T) {
-	m := nodetest.Start(t, 3)
+	m := startMesh(t, 3)
 	m.Work("DC2", 1, upper)
 	answer := m.Request("DC1", "", []byte("hello"))
 	if got := string(answer.Data); got != "HELLO" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -140,11 +141,22 @@ type nodeProcess struct {
 // before what is set here.
 func startNode(t *testing.T, name string, env ...string) *nodeProcess {
 	t.Helper()
-	n := &nodeProcess{process: brokermesh(t, name, nodeEnv(name, env...), "node")}
+	n := &nodeProcess{process: brokermesh(t, name, nodeEnv(name, onPlane(t, env)...), "node")}
 	if err := json.Unmarshal([]byte(n.await(1, `"node ready"`)), n); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
 	return n
+}
+
+// onPlane makes the settings those of the plane of this run: on an existing NATS
+// nodes find each other there, not by their addresses.
+func onPlane(t *testing.T, env []string) []string {
+	t.Helper()
+	if !external() || slices.ContainsFunc(env, func(s string) bool { return strings.HasPrefix(s, "MESH_CLOUD_URL=") }) {
+		return env
+	}
+	env = slices.DeleteFunc(slices.Clone(env), func(s string) bool { return strings.HasPrefix(s, "MESH_PEERS=") })
+	return append(env, "MESH_CLOUD_URL="+externalURL(t))
 }
 
 func nodeEnv(name string, env ...string) []string {

@@ -11,7 +11,7 @@ import (
 
 // What the mesh answers when a task cannot be done. See docs/protocol.md.
 func TestBareErrorsOfTheMesh(t *testing.T) {
-	m := nodetest.Start(t, 1, nodetest.WithConfig(quick))
+	m := startMesh(t, 1, nodetest.WithConfig(quick))
 	client := bareClient(t, m, "DC1")
 	const malformed = "want a duration such as 30s or 250ms, or a number of seconds"
 	for timeout, text := range map[string]string{
@@ -48,7 +48,7 @@ func TestBareErrorsOfTheMesh(t *testing.T) {
 
 // The largest header and payload pass through, there and back.
 func TestBareLargestTask(t *testing.T) {
-	m := nodetest.Start(t, 2)
+	m := startMesh(t, 2)
 	worker := bareWorker(t, m, "DC2", "", "my.inbox")
 	client := bareClient(t, m, "DC1")
 	body := strings.Repeat("x", 1<<20)
@@ -74,7 +74,7 @@ func TestBareLargestTask(t *testing.T) {
 
 // What breaks the rules of the worker's side disturbs nobody, and is counted.
 func TestBareFaults(t *testing.T) {
-	m := nodetest.Start(t, 1)
+	m := startMesh(t, 1)
 	worker := bareWorker(t, m, "DC1", "", "my.inbox")
 	client := bareClient(t, m, "DC1")
 	stranger := dialBare(t, m, "DC1")
@@ -131,7 +131,7 @@ func TestBareFaults(t *testing.T) {
 
 // The server lets a wildcard pass as a reply subject; the node does not.
 func TestBareWildcardInbox(t *testing.T) {
-	m := nodetest.Start(t, 1, nodetest.WithConfig(quick))
+	m := startMesh(t, 1, nodetest.WithConfig(quick))
 	stranger := dialBare(t, m, "DC1")
 	stranger.sub("wild.*")
 	for _, inbox := range []string{"wild.*", "wild.>"} {
@@ -149,7 +149,7 @@ func TestBareWildcardInbox(t *testing.T) {
 // The polite end of an idle worker that has just repeated READY: no complaint,
 // no dispatch after the confirmation.
 func TestBareReadyThenLeave(t *testing.T) {
-	m := nodetest.Start(t, 1, nodetest.WithConfig(quick))
+	m := startMesh(t, 1, nodetest.WithConfig(quick))
 	worker := bareWorker(t, m, "DC1", "", "my.inbox")
 	worker.sub("confirmed")
 	worker.pub("localbe.ready", "my.inbox", "")

@@ -30,7 +30,7 @@ func expectError(t testing.TB, m bareMsg, code, text string) {
 }
 
 func TestBareTask(t *testing.T) {
-	m := nodetest.Start(t, 1)
+	m := startMesh(t, 1)
 	worker := bareWorker(t, m, "DC1", "", "my.inbox", "Mesh-Worker: w1")
 	client := bareClient(t, m, "DC1")
 
@@ -59,7 +59,7 @@ func TestBareTask(t *testing.T) {
 }
 
 func TestBareHeaders(t *testing.T) {
-	m := nodetest.Start(t, 1)
+	m := startMesh(t, 1)
 	worker := bareWorker(t, m, "DC1", "", "my.inbox")
 	client := bareClient(t, m, "DC1")
 	const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -86,7 +86,7 @@ func TestBareHeaders(t *testing.T) {
 }
 
 func TestBareErrorOfAWorker(t *testing.T) {
-	m := nodetest.Start(t, 1)
+	m := startMesh(t, 1)
 	worker := bareWorker(t, m, "DC1", "", "my.inbox")
 	client := bareClient(t, m, "DC1")
 	client.pub("localfe", "answers", "hello")
@@ -97,7 +97,7 @@ func TestBareErrorOfAWorker(t *testing.T) {
 }
 
 func TestBareLeave(t *testing.T) {
-	m := nodetest.Start(t, 1, nodetest.WithConfig(quick))
+	m := startMesh(t, 1, nodetest.WithConfig(quick))
 	worker := bareWorker(t, m, "DC1", "", "my.inbox")
 	client := bareClient(t, m, "DC1")
 	client.pub("localfe", "answers", "last")
@@ -124,7 +124,7 @@ func TestBareLeave(t *testing.T) {
 }
 
 func TestBareReadyAgain(t *testing.T) {
-	m := nodetest.Start(t, 1)
+	m := startMesh(t, 1)
 	worker := bareWorker(t, m, "DC1", "", "my.inbox")
 	client := bareClient(t, m, "DC1")
 	for range 3 {
@@ -150,7 +150,7 @@ func TestBareReadyAgain(t *testing.T) {
 }
 
 func TestBareNamedService(t *testing.T) {
-	m := nodetest.Start(t, 2)
+	m := startMesh(t, 2)
 	worker := bareWorker(t, m, "DC2", "upper-case", "my.inbox", "Mesh-Worker: w1")
 	client := bareClient(t, m, "DC1")
 	client.pub("localfe.upper-case", "answers", "hello", "Mesh-Timeout: 20s", "traceparent: x")
@@ -174,7 +174,7 @@ func TestBareNamedService(t *testing.T) {
 }
 
 func TestBareWorkerDies(t *testing.T) {
-	m := nodetest.Start(t, 1)
+	m := startMesh(t, 1)
 	worker := bareWorker(t, m, "DC1", "", "my.inbox")
 	client := bareClient(t, m, "DC1")
 	client.pub("localfe", "answers", "hello")

@@ -123,6 +123,13 @@ func (ps *Peers) Heard(now time.Duration, name string, incarnation Incarnation) 
 	return p, old
 }
 
+// Hear counts every peer as heard now: nobody could be, for a time.
+func (ps *Peers) Hear(now time.Duration) {
+	for _, p := range ps.list {
+		p.heard = max(p.heard, now)
+	}
+}
+
 // Expired returns the peers that have been silent for longer than Expiry, and
 // when the next of the others would be.
 func (ps *Peers) Expired(now time.Duration) (gone []*Peer, next time.Duration) {

@@ -53,11 +53,29 @@ func (l *loop) fromCloud(now time.Duration, m *nats.Msg, fx []dispatch.Effect) [
 	return fx
 }
 
+// lookAtCloud notes whether the cloud plane can be reached. Without it the node
+// goes on alone. When it is back, anybody may have taken our name meanwhile.
+func (l *loop) lookAtCloud() {
+	now, connected := l.now(), l.plane.cloud.IsConnected()
+	switch {
+	case connected && l.alone:
+		l.alone = false
+		l.log.Info("the cloud plane is back", "cloud", l.plane.cloud.ConnectedUrlRedacted())
+		l.apply(l.core.CloudBack(now, l.fx[:0]))
+		l.checkName(now)
+	case !connected && !l.alone:
+		l.alone = true
+		l.log.Warn("the cloud plane cannot be reached; going on alone until it can", "cloud", redact(l.node.cloud.url))
+		l.core.CloudLost()
+	}
+}
+
 // onState takes a peer's state and passes it on to those who watch on the local
 // port. One that bears our own name is the sign of a name conflict.
 func (l *loop) onState(now time.Duration, e link.Event, fx []dispatch.Effect) []dispatch.Effect {
 	if e.State.Name == l.cfg.Name {
 		if e.Incarnation != l.node.incarnation && !e.State.Leaving {
+			l.complaints.add(now, "a state that claims to be ours: asking whether another node has this name")
 			l.checkName(now)
 		}
 		return fx
@@ -90,7 +108,6 @@ func (l *loop) checkName(now time.Duration) {
 	if l.checking || l.checked > 0 && now < l.checked+checkEvery {
 		return
 	}
-	l.complaints.add(now, "a state that claims to be ours: asking whether another node has this name")
 	l.checking, l.checked = true, now
 	ctx := l.life
 	go func() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"reflect"
 	"slices"
@@ -24,6 +25,8 @@ type Config struct {
 	CloudListen   string        `split_words:"true" default:"127.0.0.1:4223" desc:"where tools connect to the cloud plane" allowed:"host:port; port 0 takes a free one"`
 	ClusterListen string        `split_words:"true" default:"127.0.0.1:6222" desc:"where the other nodes connect" allowed:"host:port; port 0 takes a free one"`
 	Peers         []string      `split_words:"true" desc:"MESH_CLUSTER_LISTEN of other nodes, separated by commas; one is enough, it tells of the rest" allowed:"host:port, separated by commas"`
+	CloudURL      string        `split_words:"true" desc:"an existing NATS as cloud plane instead of an embedded server: its URLs, separated by commas" allowed:"nats://, tls://, ws:// or wss:// and host, separated by commas; not together with MESH_PEERS"`
+	CloudCreds    string        `split_words:"true" desc:"credentials file for MESH_CLOUD_URL" allowed:"a file that can be read; only with MESH_CLOUD_URL"`
 	QueueLimit    int           `split_words:"true" default:"10000" desc:"tasks that may wait; one more is refused with 429" allowed:"a number from 1 to 10000000; 0: the default"`
 	QueueTimeout  time.Duration `split_words:"true" default:"4s" desc:"how long a task without a Mesh-Timeout may wait to start, then 503" allowed:"a duration such as 4s or 500ms; 0: the default"`
 
@@ -104,6 +107,8 @@ func (c Config) check() error {
 	want(isAddress(c.CloudListen), "CloudListen", c.CloudListen)
 	want(isAddress(c.ClusterListen), "ClusterListen", c.ClusterListen)
 	want(!slices.ContainsFunc(c.Peers, notAPeer), "Peers", strings.Join(c.Peers, ","))
+	want(c.CloudURL == "" || isCloudURL(c.CloudURL) && len(c.Peers) == 0, "CloudURL", redact(c.CloudURL))
+	want(c.CloudCreds == "" || c.CloudURL != "" && isReadable(c.CloudCreds), "CloudCreds", c.CloudCreds)
 	want(1 <= c.QueueLimit && c.QueueLimit <= 10_000_000, "QueueLimit", strconv.Itoa(c.QueueLimit))
 	want(c.QueueTimeout > 0, "QueueTimeout", c.QueueTimeout.String())
 	want(c.AttemptTimeout >= 0, "AttemptTimeout", c.AttemptTimeout.String())
@@ -120,6 +125,25 @@ func (c Config) check() error {
 func isAddress(s string) bool {
 	host, _, err := splitAddress(s)
 	return err == nil && host != ""
+}
+
+// isCloudURL reports whether s is a list of URLs that nats.go can connect to.
+func isCloudURL(s string) bool {
+	for one := range strings.SplitSeq(s, ",") {
+		u, err := url.Parse(strings.TrimSpace(one))
+		if err != nil || u.Hostname() == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
+			return false
+		}
+	}
+	return true
+}
+
+func isReadable(file string) bool {
+	f, err := os.Open(file)
+	if err != nil {
+		return false
+	}
+	return f.Close() == nil
 }
 
 func notAPeer(s string) bool {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -67,6 +68,9 @@ func TestConfigFromEnv(t *testing.T) {
 			}
 		}},
 		{"peers as people write them", map[string]string{"MESH_PEERS": " a:1 , b:2,, "}, func(c *node.Config) { c.Peers = []string{"a:1", "b:2"} }},
+		{"an existing NATS", map[string]string{"MESH_CLOUD_URL": "tls://a:1,nats://b", "MESH_CLOUD_CREDS": "config_test.go"}, func(c *node.Config) {
+			c.CloudURL, c.CloudCreds = "tls://a:1,nats://b", "config_test.go" // any file that can be read
+		}},
 		{"no peers", map[string]string{"MESH_PEERS": " "}, func(*node.Config) {}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -102,6 +106,8 @@ func TestConfigFromEnvEmpty(t *testing.T) {
 	}
 }
 
+var word = regexp.MustCompile("[A-Z]")
+
 // variables returns the name of every variable, by the rule that the
 // documentation gives.
 func variables() []string {
@@ -110,14 +116,8 @@ func variables() []string {
 		if f.Name == "Logger" {
 			continue
 		}
-		name := "MESH"
-		for _, r := range f.Name {
-			if 'A' <= r && r <= 'Z' {
-				name += "_"
-			}
-			name += strings.ToUpper(string(r))
-		}
-		names = append(names, name)
+		name := word.ReplaceAllString(strings.ReplaceAll(f.Name, "URL", "Url"), "_$0")
+		names = append(names, "MESH"+strings.ToUpper(name))
 	}
 	return names
 }
@@ -125,6 +125,7 @@ func variables() []string {
 // wrong has a wrong value of each variable.
 var wrong = map[string]string{
 	"MESH_NAME": "a.b", "MESH_LISTEN": "4222", "MESH_CLOUD_LISTEN": ":4223", "MESH_CLUSTER_LISTEN": "a:65536", "MESH_PEERS": "a:1,b",
+	"MESH_CLOUD_URL": "http://a", "MESH_CLOUD_CREDS": "/there/is/no/such.creds",
 	"MESH_QUEUE_LIMIT": "many", "MESH_QUEUE_TIMEOUT": "4", "MESH_ATTEMPT_TIMEOUT": "-1s", "MESH_MAX_ATTEMPTS": "1001",
 	"MESH_DRAIN_TIMEOUT": "-30s", "MESH_LOG_LEVEL": "loud", "MESH_LOG_FORMAT": "xml",
 }

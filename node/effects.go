@@ -41,7 +41,7 @@ func (l *loop) apply(fx []dispatch.Effect) {
 // told logs that a cloud message could not be sent. Nothing else is to be done:
 // the protocol takes any of them for lost, and finds out.
 func (l *loop) told(err error) {
-	if err != nil {
+	if err != nil && !l.alone {
 		l.complaints.add(l.now(), "cannot send on the cloud plane", "error", err)
 	}
 }

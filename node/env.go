@@ -72,10 +72,13 @@ func UnknownVariables() []string {
 func variable(field string) string {
 	var name strings.Builder
 	name.WriteString(prefix)
+	lower := true // an abbreviation, URL, stays together
 	for _, r := range field {
-		if 'A' <= r && r <= 'Z' {
+		upper := 'A' <= r && r <= 'Z'
+		if upper && lower {
 			name.WriteByte('_')
 		}
+		lower = !upper
 		name.WriteRune(r)
 	}
 	return strings.ToUpper(name.String())

@@ -33,6 +33,7 @@ type loop struct {
 	found    chan []dispatch.Ready
 	conflict chan error // the name has to be given up
 	watch    chan watcher
+	status   chan nats.Status // of the cloud connection
 
 	census     *census
 	fences     fences
@@ -49,6 +50,7 @@ type loop struct {
 	life       context.Context // ends with the loop
 
 	fx     []dispatch.Effect // scratch
+	alone  bool              // the cloud plane cannot be reached
 	ending bool              // the context has ended
 }
 
@@ -111,6 +113,9 @@ func (l *loop) subscribe() error {
 		return err
 	}
 	for _, nc := range []*nats.Conn{l.plane.local, l.plane.system, l.plane.cloud} {
+		if !nc.IsConnected() {
+			continue // an existing NATS that cannot be reached now
+		}
 		if err := nc.FlushTimeout(startTimeout); err != nil {
 			return fmt.Errorf("subscribe: %w", err)
 		}
@@ -135,6 +140,9 @@ func (l *loop) serve(ctx context.Context) error {
 		}
 	}()
 
+	l.status = l.plane.cloud.StatusChanged(nats.CONNECTED, nats.RECONNECTING)
+	defer l.plane.cloud.RemoveStatusListener(l.status)
+	l.lookAtCloud()
 	l.tick() // the first announcement
 	close(l.node.ready)
 	l.log.Info("node ready", "local", l.node.LocalURL(), "cloud", l.node.CloudURL(),
@@ -158,6 +166,8 @@ func (l *loop) serve(ctx context.Context) error {
 			l.admit(ready)
 		case w := <-l.watch:
 			l.watchers = append(l.watchers, w)
+		case <-l.status:
+			l.lookAtCloud()
 		case <-timer.C:
 		case <-l.checkDone:
 			l.checking = false
@@ -168,6 +178,9 @@ func (l *loop) serve(ctx context.Context) error {
 			done, l.ending = nil, true
 			giveUp = time.After(l.cfg.DrainTimeout)
 			l.log.Info("draining", "timeout", l.cfg.DrainTimeout)
+			if err := l.takeAll(); err != nil {
+				l.log.Error("drain", "error", err)
+			}
 			l.core.Drain(l.now())
 		case <-giveUp:
 			l.log.Warn("the drain timeout passed with tasks in hand")
@@ -226,10 +239,10 @@ func (l *loop) end() error {
 	for _, sub := range l.subs {
 		errs = append(errs, sub.Drain()) // what is on its way still arrives
 	}
-	errs = append(errs, l.link.Leave(), l.flush())
-	for len(l.messages)+len(l.link.Messages()) > 0 {
-		l.takeMore()
+	if !l.alone {
+		errs = append(errs, l.link.Leave())
 	}
+	errs = append(errs, l.takeAll())
 	l.endRelays()
 	l.apply(l.core.Close(l.now(), l.fx[:0]))
 	errs = append(errs, l.flush())
@@ -237,10 +250,23 @@ func (l *loop) end() error {
 	return errors.Join(errs...)
 }
 
+// takeAll takes what the servers have for the node by now.
+func (l *loop) takeAll() error {
+	err := l.flush()
+	for range (len(l.messages)+len(l.link.Messages()))/burst + 1 {
+		l.takeMore()
+	}
+	return err
+}
+
 // flush waits until the servers have what was sent, and the node what they had
 // for it.
 func (l *loop) flush() error {
-	return errors.Join(l.plane.cloud.FlushTimeout(flushTimeout), l.plane.local.FlushTimeout(flushTimeout))
+	err := l.plane.local.FlushTimeout(flushTimeout)
+	if !l.alone {
+		err = errors.Join(err, l.plane.cloud.FlushTimeout(flushTimeout))
+	}
+	return err
 }
 
 // now is the node's own clock: the time since it began.

@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"github.com/brokermesh/brokermesh/mesh"
@@ -35,7 +34,7 @@ type Node struct {
 
 	// Set before ready is closed, and not changed after.
 	local *localServer
-	cloud *server.Server
+	cloud *cloudPlane
 
 	loop *loop
 }
@@ -84,16 +83,12 @@ func (n *Node) serve(ctx context.Context) (err error) {
 	if err := checkFree("Listen", n.cfg.Listen); err != nil {
 		return err // rather now than after a question to the mesh
 	}
-	if n.cloud, err = startCloudServer(id, n.cfg, n.log); err != nil {
-		return err
-	}
-	defer stop(n.cloud)
-
 	p := &plane{log: n.log}
-	if p.cloud, err = connect(n.cloud, n.cfg.Name, nats.NoEcho(), p.onError()); err != nil {
+	if n.cloud, err = openCloudPlane(id, n.cfg, p.onError(), n.log); err != nil {
 		return err
 	}
-	defer p.cloud.Close()
+	defer n.cloud.close()
+	p.cloud = n.cloud.conn
 	if p.link, err = link.Open(p.cloud, n.cfg.Name); err != nil {
 		return err
 	}
@@ -122,18 +117,21 @@ func (n *Node) serve(ctx context.Context) (err error) {
 
 // claimName asks the mesh whether another node lives under this node's name.
 func (n *Node) claimName(ctx context.Context, l *link.Link) error {
-	if len(n.cfg.Peers) == 0 {
+	if !n.cloud.meet(ctx, n.cfg) {
+		n.log.Warn("nobody answers on the cloud plane; going on alone until somebody does", "peers", n.cfg.Peers, "cloud", redact(n.cloud.url))
 		return nil
 	}
-	n.awaitRoute(ctx)
 	// Asked twice: a route that has just come up may not have brought the
 	// other's subscription yet.
 	for range 2 {
 		if id, other, held := l.WhoHolds(ctx, whoTimeout); held && other != n.incarnation {
 			return fmt.Errorf("%w: %s, up for %s", ErrNameTaken, n.cfg.Name, time.Duration(id.UptimeMS)*time.Millisecond)
 		}
+		if n.cloud.server == nil || len(n.cfg.Peers) == 0 {
+			return nil
+		}
 		select {
-		case <-time.After(routePoll):
+		case <-time.After(meetPoll):
 		case <-ctx.Done():
 			return nil
 		}
@@ -141,30 +139,9 @@ func (n *Node) claimName(ctx context.Context, l *link.Link) error {
 	return nil
 }
 
-const (
-	// whoTimeout bounds the wait for whoever may have our name. A free name is
-	// told at once.
-	whoTimeout = time.Second
-	// routeTimeout is how long a starting node waits for a first peer before
-	// it goes on alone; the peer is found later.
-	routeTimeout = time.Second
-	routePoll    = 50 * time.Millisecond
-)
-
-// awaitRoute waits until the cloud server has a route to some peer, or a while.
-func (n *Node) awaitRoute(ctx context.Context) {
-	deadline := time.Now().Add(routeTimeout)
-	for n.cloud.NumRoutes() == 0 && time.Now().Before(deadline) {
-		select {
-		case <-time.After(routePoll): // the server has no event for it
-		case <-ctx.Done():
-			return
-		}
-	}
-	if n.cloud.NumRoutes() == 0 {
-		n.log.Warn("no peer answers; going on alone until one does", "peers", n.cfg.Peers)
-	}
-}
+// whoTimeout bounds the wait for whoever may have our name. A free name is told
+// at once.
+const whoTimeout = time.Second
 
 // Close ends the node at once, as a crash would: nothing is drained and no
 // goodbye is said. To end it gracefully, end Run's context. Close waits until
@@ -193,11 +170,12 @@ func (n *Node) Done() <-chan struct{} { return n.ended }
 func (n *Node) LocalURL() string { return n.ifReady(func() string { return n.local.ClientURL() }) }
 
 // CloudURL is where tools connect to the cloud plane.
-func (n *Node) CloudURL() string { return n.ifReady(func() string { return n.cloud.ClientURL() }) }
+func (n *Node) CloudURL() string { return n.ifReady(func() string { return redact(n.cloud.url) }) }
 
-// ClusterAddr is the host:port that other nodes name in their Peers.
+// ClusterAddr is the host:port that other nodes name in their Peers; "" on an
+// existing NATS.
 func (n *Node) ClusterAddr() string {
-	return n.ifReady(func() string { return n.cloud.ClusterAddr().String() })
+	return n.ifReady(n.cloud.clusterAddr)
 }
 
 func (n *Node) ifReady(get func() string) string {
@@ -224,7 +202,7 @@ func (n *Node) ConnectCloud(ctx context.Context, opts ...nats.Option) (*nats.Con
 	if err := n.await(ctx); err != nil {
 		return nil, err
 	}
-	return nats.Connect("", append([]nats.Option{nats.InProcessServer(n.cloud)}, opts...)...)
+	return n.cloud.connect(opts...)
 }
 
 func (n *Node) await(ctx context.Context) error {

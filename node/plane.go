@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/nats-io/nats.go"
+	"golang.org/x/time/rate"
 
 	"github.com/brokermesh/brokermesh/mesh/link"
 )
@@ -23,15 +24,18 @@ type plane struct {
 // onError logs what the NATS library cannot return from a call. A node that
 // falls behind so far that messages are dropped is in trouble, and says so.
 func (p *plane) onError() nats.Option {
+	bound := rate.Sometimes{Interval: complaintEvery}
 	return nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
-		subject := ""
-		if sub != nil {
-			subject = sub.Subject
-		}
-		if errors.Is(err, nats.ErrSlowConsumer) {
-			p.log.Error("messages were dropped: the node cannot keep up", "subject", subject)
-			return
-		}
-		p.log.Error("connection of the node", "subject", subject, "error", err)
+		bound.Do(func() {
+			subject := ""
+			if sub != nil {
+				subject = clip(sub.Subject)
+			}
+			if errors.Is(err, nats.ErrSlowConsumer) {
+				p.log.Error("messages were dropped: the node cannot keep up", "subject", subject)
+				return
+			}
+			p.log.Error("connection of the node", "subject", subject, "error", err)
+		})
 	})
 }

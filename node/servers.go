@@ -23,9 +23,10 @@ const (
 	localPayload = MaxTask + 8<<10
 	cloudPayload = localPayload + 8<<10
 
-	// A client that does not read must not throttle the node's own connection:
-	// it is cut off when a write to it takes so long.
-	writeDeadline = 2 * time.Second
+	// A client that does not read is cut off when a write to it takes so long.
+	// The node's own connection is one of them, and must stand a starved machine.
+	localWrite = 10 * time.Second
+	cloudWrite = 2 * time.Second
 
 	// Bytes that a connection may be behind before it is cut off. The node's own
 	// is one of them, and must stand a burst of the largest tasks.
@@ -88,6 +89,7 @@ func startCloudServer(name string, cfg Config, log *slog.Logger) (*server.Server
 	opts := baseOptions(name, cfg.CloudListen)
 	opts.MaxPayload = cloudPayload
 	opts.PingInterval = cloudPing
+	opts.WriteDeadline = cloudWrite
 	opts.NoSystemAccount = true // 53 subscriptions less a peer
 	// A peer that is gone for good is told of hourly, not every second.
 	opts.ReconnectErrorReports = server.DEFAULT_CONNECT_ERROR_REPORTS
@@ -101,7 +103,7 @@ func startCloudServer(name string, cfg Config, log *slog.Logger) (*server.Server
 		ConnectRetries: 1 << 20, // links that gossip taught heal as well
 		PingInterval:   cloudPing,
 		MaxPingsOut:    maxPings,
-		WriteDeadline:  writeDeadline,
+		WriteDeadline:  cloudWrite,
 		WriteTimeout:   server.WriteTimeoutPolicyClose, // notice a black hole in 1 s, not 3
 	}
 	for _, peer := range cfg.Peers {
@@ -116,7 +118,7 @@ func baseOptions(name, listen string) *server.Options {
 		ServerName: name, Host: host, Port: serverPort(port),
 		NoSigs:              true,
 		MaxPending:          maxPending,
-		WriteDeadline:       writeDeadline,
+		WriteDeadline:       localWrite,
 		NoFastProducerStall: true, // or one stuck reader slows the node to a crawl
 		MaxPingsOut:         maxPings,
 	}

@@ -8,9 +8,12 @@ import (
 	"github.com/brokermesh/brokermesh/node/dispatch"
 )
 
+// Stats counts what a node has done since it started.
+type Stats = dispatch.Stats
+
 // View is what a node knows at one moment.
 type View struct {
-	Stats      dispatch.Stats
+	Stats      Stats
 	Complaints map[string]uint64 // what others got wrong, by kind
 	Services   []mesh.Load       // of the node itself, in order of name
 	Peers      []mesh.PeerView   // in order of name; those that said goodbye are not in it

@@ -1,6 +1,7 @@
 package workerpool
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"strings"
@@ -49,7 +50,11 @@ func fault(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return &Error{Code: e.Code, Text: e.Text}
 	}
-	return &Error{Code: mesh.CodeFailed, Text: err.Error()}
+	code := mesh.CodeFailed
+	if errors.Is(err, context.DeadlineExceeded) {
+		code = mesh.CodeDeadline // the node says the same at this moment; whichever comes first
+	}
+	return &Error{Code: code, Text: err.Error()}
 }
 
 // reply returns the error as an answer to the given subject.

@@ -40,7 +40,7 @@ func TestErrorReplies(t *testing.T) {
 		{"not UTF-8", fails(errors.New("a\xffb")), "500", "a?b"},
 		{"long", fails(errors.New("x" + long)), "500", "x" + long[:1022]},
 		{"huge", fails(errors.New(strings.Repeat("y", 1e6))), "500", strings.Repeat("y", 1024)},
-		{"deadline", fails(context.DeadlineExceeded), "500", "context deadline exceeded"},
+		{"deadline", fails(context.DeadlineExceeded), "504", "context deadline exceeded"},
 		{"nil error of the type", fails(noError), "500", "panic: runtime error: invalid memory address or nil pointer dereference"},
 		{"panic", func() ([]byte, error) { panic("boom") }, "500", "panic: boom"},
 		{"panic of an error", func() ([]byte, error) { panic(errors.New("a\nb")) }, "500", "panic: a b"},

@@ -21,6 +21,7 @@ type Core struct {
 	away     int                    // tasks with peers
 
 	peers      mesh.Peers
+	alone      bool // the cloud plane cannot be reached
 	nextExpiry time.Duration
 	nextAsk    time.Duration // meaningful while tasks are away
 
@@ -52,11 +53,14 @@ func (c *Core) Stats() Stats { return c.stats }
 
 // Wake returns when Tick has something to do next.
 func (c *Core) Wake() time.Duration {
-	at := min(c.announcer.Next(), c.nextExpiry)
+	at := c.announcer.Next()
+	if !c.alone {
+		at = min(at, c.nextExpiry)
+	}
 	if len(c.due) > 0 {
 		at = min(at, c.due[0].due)
 	}
-	if c.away > 0 {
+	if c.away > 0 && !c.alone {
 		at = min(at, c.nextAsk)
 	}
 	return at
@@ -68,10 +72,10 @@ func (c *Core) Tick(now time.Duration, fx []Effect) []Effect {
 	for len(c.due) > 0 && c.due[0].due <= now {
 		fx = c.overdue(now, c.due[0], fx)
 	}
-	if now >= c.nextExpiry {
+	if now >= c.nextExpiry && !c.alone {
 		fx = c.expirePeers(now, fx)
 	}
-	if c.away > 0 && now >= c.nextAsk {
+	if c.away > 0 && now >= c.nextAsk && !c.alone {
 		fx = c.askPeers(now, fx)
 	}
 	if now >= c.announcer.Next() {

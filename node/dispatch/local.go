@@ -39,10 +39,10 @@ func (c *Core) Request(now time.Duration, r Request, fx []Effect) []Effect {
 
 // closedTo returns why a new task cannot be taken in, "" if it can.
 func (c *Core) closedTo(s *service, r Request) (fault string, code mesh.Code) {
-	if c.draining && (r.Here || c.peers.Overflow(s.name, 0) == nil) {
+	if c.draining && (r.Here || c.overflow(s) == nil) {
 		return "node " + c.cfg.Name + " is shutting down", mesh.CodeUnavailable
 	}
-	if c.waiting >= c.cfg.QueueLimit && s.idle.head == nil && (r.Here || c.peers.Overflow(s.name, 0) == nil) {
+	if c.waiting >= c.cfg.QueueLimit && s.idle.head == nil && (r.Here || c.overflow(s) == nil) {
 		return "the queue of node " + c.cfg.Name + " is at its limit of " + strconv.Itoa(c.cfg.QueueLimit), mesh.CodeQueueFull
 	}
 	return "", 0

@@ -14,7 +14,7 @@ func (c *Core) settle(now time.Duration, t *task, fx []Effect) []Effect {
 		return c.dispatch(now, t, w, fx)
 	}
 	if !t.here {
-		if p := c.peers.Overflow(s.name, c.random.Uint64()); p != nil {
+		if p := c.overflow(s); p != nil {
 			return c.delegate(now, t, p, fx)
 		}
 	}
@@ -34,7 +34,7 @@ func (c *Core) feed(now time.Duration, s *service, fx []Effect) []Effect {
 	for t := s.queue.head; t != nil; {
 		next := t.next
 		if !t.here {
-			p := c.peers.Overflow(s.name, c.random.Uint64())
+			p := c.overflow(s)
 			if p == nil {
 				break
 			}
@@ -46,9 +46,18 @@ func (c *Core) feed(now time.Duration, s *service, fx []Effect) []Effect {
 	return c.pull(now, s, fx)
 }
 
+// overflow returns the peer that a waiting task of the service may go to, nil if
+// there is none.
+func (c *Core) overflow(s *service) *mesh.Peer {
+	if c.alone {
+		return nil
+	}
+	return c.peers.Overflow(s.name, c.random.Uint64())
+}
+
 // pull asks a peer with waiting tasks for as many as there are idle workers.
 func (c *Core) pull(now time.Duration, s *service, fx []Effect) []Effect {
-	if s.idle.n == 0 || c.draining {
+	if s.idle.n == 0 || c.draining || c.alone {
 		return fx
 	}
 	o := c.peers.Pull(now, s.name, s.idle.n, c.random.Uint64())

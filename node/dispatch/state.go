@@ -101,6 +101,20 @@ func (c *Core) heard(now time.Duration, name string, incarnation mesh.Incarnatio
 	return p, fx
 }
 
+// CloudLost notes that the node's own link to the cloud plane is down. No task
+// goes out, and no peer is declared dead for its silence: it is ours.
+func (c *Core) CloudLost() { c.alone = true }
+
+// CloudBack notes that the link is up again. The peers get the time of an expiry
+// to be heard; what they answered meanwhile is asked for.
+func (c *Core) CloudBack(now time.Duration, fx []Effect) []Effect {
+	c.alone = false
+	c.peers.Hear(now)
+	c.nextExpiry, c.nextAsk = now+c.cfg.PeerExpiry, now
+	c.changed(now)
+	return c.feedAll(now, fx)
+}
+
 // expirePeers forgets the peers that have been silent for too long.
 func (c *Core) expirePeers(now time.Duration, fx []Effect) []Effect {
 	gone, next := c.peers.Expired(now)

@@ -72,7 +72,7 @@ func (m *Mesh) Add(name string) *node.Node {
 	cfg.Name = name
 	cfg.Listen, cfg.CloudListen, cfg.ClusterListen = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	for _, other := range m.names {
-		if m.alive(other) {
+		if m.alive(other) && cfg.CloudURL == "" {
 			cfg.Peers = []string{m.nodes[other].ClusterAddr()}
 			break
 		}
@@ -105,8 +105,10 @@ func (m *Mesh) run(cfg node.Config) *node.Node {
 	}
 	// On the same ports it can come back to where the others look for it.
 	r.cfg.Listen = address(n.LocalURL())
-	r.cfg.CloudListen = address(n.CloudURL())
-	r.cfg.ClusterListen = n.ClusterAddr()
+	if cfg.CloudURL == "" {
+		r.cfg.CloudListen = address(n.CloudURL())
+		r.cfg.ClusterListen = n.ClusterAddr()
+	}
 	return n
 }
 
@@ -168,7 +170,7 @@ func (m *Mesh) Restart(name string) *node.Node {
 	cfg := r.cfg
 	cfg.Peers = nil
 	for _, other := range m.names {
-		if other != name && m.alive(other) {
+		if other != name && m.alive(other) && cfg.CloudURL == "" {
 			cfg.Peers = append(cfg.Peers, m.nodes[other].ClusterAddr())
 		}
 	}

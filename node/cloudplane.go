@@ -1,0 +1,127 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// cloudPlane is the node's way to its peers: a server of its own that is routed
+// to theirs, or an existing NATS. What goes over the connection is the same.
+type cloudPlane struct {
+	server *server.Server // nil: an existing NATS
+	conn   *nats.Conn
+	url    string
+	creds  []nats.Option // of the existing NATS
+}
+
+// openCloudPlane starts the embedded server, or begins to connect to the
+// existing NATS: if that cannot be reached now, the node goes on alone and the
+// connection is made when it can.
+func openCloudPlane(id string, cfg Config, onError nats.Option, log *slog.Logger) (c *cloudPlane, err error) {
+	c = &cloudPlane{}
+	if cfg.CloudURL == "" {
+		if c.server, err = startCloudServer(id, cfg, log); err != nil {
+			return nil, err
+		}
+		if c.conn, err = connect(c.server, cfg.Name, nats.NoEcho(), onError); err != nil {
+			stop(c.server)
+			return nil, err
+		}
+		c.url = c.server.ClientURL()
+		return c, nil
+	}
+	c.url = cfg.CloudURL
+	if cfg.CloudCreds != "" {
+		c.creds = []nats.Option{nats.UserCredentials(cfg.CloudCreds)}
+	}
+	c.conn, err = nats.Connect(c.url, append([]nats.Option{
+		nats.Name(cfg.Name), nats.NoEcho(), onError,
+		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1),
+		nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(reconnectWait, reconnectWait),
+		nats.PingInterval(cloudPing), nats.MaxPingsOutstanding(maxPings),
+	}, c.creds...)...)
+	if err != nil {
+		return nil, fmt.Errorf("%s=%s: %w", variable("CloudURL"), redact(c.url), err)
+	}
+	return c, nil
+}
+
+// reconnectWait is the pause between two tries to reach the existing NATS, and
+// the most that is added to it at random.
+const reconnectWait = 250 * time.Millisecond
+
+// meet waits until there is somebody to talk to, or a while: a route to some
+// peer, or the existing NATS.
+func (c *cloudPlane) meet(ctx context.Context, cfg Config) (met bool) {
+	if c.server == nil {
+		return c.await(ctx, c.conn.IsConnected)
+	}
+	if len(cfg.Peers) == 0 {
+		return true
+	}
+	return c.await(ctx, func() bool { return c.server.NumRoutes() > 0 })
+}
+
+// await polls for a condition that NATS has no event for.
+func (c *cloudPlane) await(ctx context.Context, holds func() bool) bool {
+	for deadline := time.Now().Add(meetTimeout); ; {
+		if holds() {
+			return true
+		}
+		if !time.Now().Before(deadline) {
+			return false
+		}
+		select {
+		case <-time.After(meetPoll):
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+const (
+	// meetTimeout is how long a starting node waits for somebody before it goes
+	// on alone; who comes later is found then.
+	meetTimeout = time.Second
+	meetPoll    = 50 * time.Millisecond
+)
+
+// clusterAddr is where peers route to; "" on an existing NATS.
+func (c *cloudPlane) clusterAddr() string {
+	if c.server == nil {
+		return ""
+	}
+	return c.server.ClusterAddr().String()
+}
+
+// connect returns another connection to the plane.
+func (c *cloudPlane) connect(opts ...nats.Option) (*nats.Conn, error) {
+	if c.server == nil {
+		return nats.Connect(c.url, append(c.creds, opts...)...)
+	}
+	return nats.Connect("", append([]nats.Option{nats.InProcessServer(c.server)}, opts...)...)
+}
+
+func (c *cloudPlane) close() {
+	c.conn.Close()
+	stop(c.server)
+}
+
+// redact takes the passwords out of a list of URLs, for the log.
+func redact(urls string) string {
+	list := strings.Split(urls, ",")
+	for i, u := range list {
+		if scheme, rest, ok := strings.Cut(u, "://"); ok {
+			if _, host, ok := strings.Cut(rest, "@"); ok {
+				list[i] = scheme + "://***@" + host
+			}
+		}
+	}
+	return strings.Join(list, ",")
+}
