@@ -100,7 +100,7 @@ func (c *Core) Pulled(now time.Duration, m mesh.Capacity, n int, message any, fx
 	}
 	p.Capacity(now, c.cfg.RoundTrip, m)
 	granted := 0
-	if s := c.services.byName[m.Service]; s != nil {
+	if s := c.services.byName[m.Service]; s != nil && !c.alone {
 		for t := s.queue.head; t != nil && granted < min(n, maxGrant) && p.Free(m.Service) > 0; {
 			next := t.next
 			if !t.here {

@@ -18,6 +18,7 @@ type driver struct {
 	model  *model
 	now    time.Duration
 	ending ending
+	alone  bool // the link to the cloud plane is down
 
 	sequences map[mesh.Incarnation]uint64
 	runs      map[string]uint64 // the incarnation of each peer
@@ -76,6 +77,11 @@ func (d *driver) after(fx []Effect) {
 	}
 	m := d.model
 	m.effects(d.now, fx)
+	for _, e := range fx {
+		if d.alone && (e.Do == Delegate || e.Do == Pull || e.Do == Ask) {
+			d.failf("sends to %s without a link", e.To)
+		}
+	}
 	if m.announce {
 		m.announce, m.announcedAt = false, d.now
 		m.announced = announcement(d.core.State(d.now))

@@ -81,6 +81,9 @@ func playTape(data []byte, record bool) *driver {
 // finish demands that every request and every guest comes to an end (G2): by
 // time alone once the workers are gone, or by closing the node.
 func (d *driver) finish() {
+	if d.alone {
+		d.cloud(true)
+	}
 	if d.ending == byClose {
 		d.drain()
 		d.close()

@@ -71,6 +71,10 @@ func (s *script) act(word string, o *options) error {
 		s.printf("known: %v", c.Leave(now, o.subject()))
 	case "drain":
 		c.Drain(now)
+	case "cloud-lost":
+		c.CloudLost()
+	case "cloud-back":
+		fx = c.CloudBack(now, nil)
 	case "close":
 		fx = c.Close(now, nil)
 	case "state":

@@ -35,10 +35,25 @@ func (d *driver) step() {
 		d.pass()
 	default:
 		// Rarely: a node that drains has little to do any more.
-		if d.tape.below(16) == 0 {
+		switch b := d.tape.below(16); {
+		case b == 0:
 			d.drain()
+		case b < 10:
+			d.cloud(b%2 == 0)
 		}
 	}
+}
+
+// cloud takes the link to the cloud plane down, or brings it up.
+func (d *driver) cloud(up bool) {
+	d.notef("cloud up=%v", up)
+	d.alone = !up
+	if up {
+		d.after(d.core.CloudBack(d.now, nil))
+		return
+	}
+	d.core.CloudLost()
+	d.after(nil)
 }
 
 func (d *driver) request() {
