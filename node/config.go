@@ -33,6 +33,8 @@ type Config struct {
 	AttemptTimeout time.Duration `split_words:"true" default:"0s" desc:"how long a worker may take for a task before it is given to another; 0: as long as the client waits" allowed:"a duration such as 30s, or 0"`
 	MaxAttempts    int           `split_words:"true" default:"5" desc:"a task that was lost with so many workers fails with 500" allowed:"a number from 1 to 1000; 0: the default"`
 	DrainTimeout   time.Duration `split_words:"true" default:"30s" desc:"how long a node that is told to end waits for its tasks" allowed:"a duration such as 30s; 0: the default"`
+	Workers        int           `split_words:"true" desc:"workers that the node runs itself; 0: one if there is a MESH_WORKER_COMMAND, else none" allowed:"a number from 0 to 1000; above 0 only with MESH_WORKER_COMMAND"`
+	WorkerCommand  string        `split_words:"true" desc:"what each of them runs for every task: the payload is its standard input, its standard output the answer" allowed:"a command for sh -c"`
 	LogLevel       string        `split_words:"true" default:"info" desc:"least level that is logged" allowed:"debug, info, warn, error"`
 	LogFormat      string        `split_words:"true" default:"text" desc:"how log lines are written" allowed:"text, json"`
 
@@ -114,6 +116,8 @@ func (c Config) check() error {
 	want(c.AttemptTimeout >= 0, "AttemptTimeout", c.AttemptTimeout.String())
 	want(1 <= c.MaxAttempts && c.MaxAttempts <= 1000, "MaxAttempts", strconv.Itoa(c.MaxAttempts))
 	want(c.DrainTimeout > 0, "DrainTimeout", c.DrainTimeout.String())
+	want(0 <= c.Workers && c.Workers <= maxWorkers && (c.Workers == 0 || c.WorkerCommand != ""), "Workers", strconv.Itoa(c.Workers))
+	want(c.WorkerCommand == "" || strings.TrimSpace(c.WorkerCommand) != "", "WorkerCommand", c.WorkerCommand)
 	_, ok := logLevels[c.LogLevel]
 	want(ok, "LogLevel", c.LogLevel)
 	want(c.LogFormat == "text" || c.LogFormat == "json", "LogFormat", c.LogFormat)

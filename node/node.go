@@ -112,6 +112,11 @@ func (n *Node) serve(ctx context.Context) (err error) {
 	if n.loop, err = newLoop(n, p); err != nil {
 		return err
 	}
+	endWorkers, err := n.startWorkers(p.onError())
+	if err != nil {
+		return err
+	}
+	defer endWorkers()
 	return n.loop.serve(ctx)
 }
 
@@ -175,7 +180,7 @@ func (n *Node) CloudURL() string { return n.ifReady(func() string { return redac
 // ClusterAddr is the host:port that other nodes name in their Peers; "" on an
 // existing NATS.
 func (n *Node) ClusterAddr() string {
-	return n.ifReady(n.cloud.clusterAddr)
+	return n.ifReady(func() string { return n.cloud.clusterAddr() })
 }
 
 func (n *Node) ifReady(get func() string) string {

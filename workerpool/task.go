@@ -16,6 +16,8 @@ type Task struct {
 	Data    []byte      // the client's payload
 	Header  nats.Header // the client's headers and mesh.HeaderTimeout; nil if there are none
 	Attempt string      // the node's token for this dispatch; another try of the task has another
+
+	limit int // of the answer, in bytes; 0: not known
 }
 
 // Handler does tasks. A pool calls it from all its workers at once.

@@ -142,7 +142,7 @@ func (w *worker) do(m *nats.Msg, attempt string) {
 		failure = &Error{Code: mesh.CodeUnavailable, Text: context.Cause(w.pool.tasks).Error()}
 	} else {
 		var err error
-		body, err = w.handle(&Task{Service: w.pool.cfg.Service, Data: m.Data, Header: m.Header, Attempt: attempt})
+		body, err = w.handle(&Task{Service: w.pool.cfg.Service, Data: m.Data, Header: m.Header, Attempt: attempt, limit: int(w.pool.nc.MaxPayload())})
 		failure = fault(err) // here, for the handler's own Error method may panic as well
 	}
 	returned = true

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -16,8 +17,12 @@ type demoOptions struct {
 	clients     int
 	workers     int
 	serviceTime time.Duration
+	kill        time.Duration
 	every       time.Duration
 	length      time.Duration
+	only        string
+	plain       bool
+	picture     bool
 }
 
 // demoCommand runs a whole mesh in this process.
@@ -26,15 +31,21 @@ func demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Run a mesh of several nodes in this process, with clients and workers",
-		Long: `Run a mesh of several nodes in this process, with clients that send bursts of
-tasks and workers that are busy for random times, until Ctrl-C or --for. It
-prints who did what; a task that was lost or answered wrongly makes it fail.`,
+		Long: `Run a mesh of several nodes in this process until Ctrl-C or --for. Clients send
+bursts of tasks and pause, workers are busy for random times. On a terminal it
+is a live view, else lines; at the end a table tells who did what.
+
+A client complains of a task that is not answered in ten seconds. As real
+clients do, it sends a task again that got no answer because its node went
+down, or an error for one: execution is at least once. A task is lost if it is
+not answered within 30 seconds all the same. A task that was lost or answered
+wrongly makes the exit status 1.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(); err != nil {
 				return err
 			}
-			return failed(demo(cmd.Context(), cmd.OutOrStdout(), o))
+			return failed(demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), o))
 		},
 	}
 	f := cmd.Flags()
@@ -42,11 +53,17 @@ prints who did what; a task that was lost or answered wrongly makes it fail.`,
 	f.IntVar(&o.clients, "clients", 10, "clients of each node")
 	f.IntVar(&o.workers, "workers", 5, "workers of each node")
 	f.DurationVar(&o.serviceTime, "service-time", 200*time.Millisecond, "mean time that a worker is busy with a task")
-	f.DurationVar(&o.every, "every", 2*time.Second, "how often the report is printed")
+	f.DurationVar(&o.kill, "kill", 0, "how often a random node crashes, with its workers; it is back 2s later; 0: never")
+	f.DurationVar(&o.every, "every", 2*time.Second, "how often the report is printed when there is no live view")
 	f.DurationVar(&o.length, "for", 0, "how long it runs; 0: until Ctrl-C")
+	f.StringVar(&o.only, "only", "", `"flow": print the way of each task and no report`)
+	f.BoolVar(&o.plain, "plain", false, "lines instead of the live view, as without a terminal, with NO_COLOR, CI or TERM=dumb")
+	f.BoolVar(&o.picture, "picture", false, "print nothing but the live view as it last was")
+	_ = f.MarkHidden("picture") // for `make picture`; fails if there is no such flag
 	return cmd
 }
 
+// check returns all faults of the command line at once.
 func (o demoOptions) check() error {
 	var faults []error
 	need := func(ok bool, fault string) {
@@ -58,40 +75,74 @@ func (o demoOptions) check() error {
 	need(1 <= o.clients && o.clients <= 1000, "--clients: from 1 to 1000")
 	need(1 <= o.workers && o.workers <= 1000, "--workers: from 1 to 1000")
 	need(o.serviceTime > 0, "--service-time: above 0")
+	need(o.kill == 0 || o.kill >= 100*time.Millisecond, "--kill: 100ms or more; 0: never")
 	need(o.every >= 100*time.Millisecond, "--every: 100ms or more")
 	need(o.length >= 0, "--for: 0 or more")
+	need(o.only == "" || o.only == "flow", "--only: flow")
 	return errors.Join(faults...)
 }
 
-// demo runs the mesh, then its workers and clients, until ctx or its time ends,
-// and ends them in the other order.
-func demo(ctx context.Context, out io.Writer, o demoOptions) error {
-	m, err := startDemoMesh(ctx, o)
+var errCut = errors.New("ended before every task was answered")
+
+// demo runs the mesh, then its workers and clients, until ctx, its time or its
+// user ends it, and ends them in the other order.
+func demo(ctx context.Context, out, logs io.Writer, o demoOptions) error {
+	s := newScreen(out, logs, o)
+	defer func() { _ = s.close() }() // when this ends early; the error is looked at below
+	m, err := startDemoMesh(ctx, o, s)
 	if err != nil {
 		return err
 	}
 	defer m.end()
-	m.introduce(out)
+	s.introduce(m)
 
-	sending := ctx
+	sending, stop := context.WithCancel(ctx)
+	defer stop()
 	if o.length > 0 {
-		var cancel context.CancelFunc
-		sending, cancel = context.WithTimeout(ctx, o.length)
-		defer cancel()
+		sending, stop = context.WithTimeout(ctx, o.length)
+		defer stop()
 	}
-	t := newTally(m.names())
+	t := newTally(m.names(), s)
 	clients, err := m.startClients(sending, o, t)
 	if err != nil {
 		return err
 	}
-	report := time.NewTicker(o.every)
-	defer report.Stop()
-	for clients.running() {
+	m.startCrashes(sending, o)
+	m.show(sending, o, t)
+	stop()
+	if err := s.close(); err != nil {
+		return err
+	}
+	if o.picture {
+		out = io.Discard
+	}
+	if n := t.open(); n > 0 {
+		fmt.Fprintf(out, "\nending: %d tasks are on their way; Ctrl-C ends it at once\n", n)
+	}
+	if !clients.wait(ctx) {
+		return errCut
+	}
+	nodes := m.survey(context.WithoutCancel(ctx))
+	m.end() // what it has to say comes before the summary
+	return t.summary(out, nodes)
+}
+
+// show keeps the screen up to date until sending ends or the user wants to end.
+func (m *demoMesh) show(sending context.Context, o demoOptions, t *tally) {
+	began := time.Now()
+	tick := time.NewTicker(m.screen.every(o))
+	defer tick.Stop()
+	for {
 		select {
-		case <-report.C:
-			m.report(ctx, out, t)
-		case <-clients.done:
+		case <-tick.C:
+			m.screen.show(report{
+				at: time.Now(), ran: time.Since(began), length: o.length,
+				nodes: m.survey(sending), tally: t.snapshot(),
+			})
+		case <-m.screen.quit():
+			return
+		case <-sending.Done():
+			return
 		}
 	}
-	return t.summary(out)
 }

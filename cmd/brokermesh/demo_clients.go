@@ -3,61 +3,58 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"strings"
 	"sync"
-	"text/tabwriter"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/brokermesh/brokermesh/mesh"
-	"github.com/brokermesh/brokermesh/node"
 )
 
 // The clients of the guide's peering3: each pauses for up to five seconds, then
 // sends a burst of up to fifteen tasks, one after the other, and complains of
-// one that is not answered in ten seconds.
+// one that is not answered in ten seconds. Those of the guide give up then;
+// these send the task again, until their patience ends.
 const (
-	longestPause  = 5 * time.Second
-	longestBurst  = 15
-	clientTimeout = 10 * time.Second
+	longestPause   = 5 * time.Second
+	longestBurst   = 15
+	complainsAfter = 10 * time.Second
+	patience       = 30 * time.Second
+	resubmitPause  = 100 * time.Millisecond
 )
 
 // clients are the clients of all nodes.
 type clients struct{ done chan struct{} }
 
-func (c *clients) running() bool {
-	select {
-	case <-c.done:
-		return false
-	default:
-		return true
-	}
-}
-
-// startClients starts every node's clients. They end with ctx, each after the
-// task it has under way.
-func (m *demoMesh) startClients(ctx context.Context, o demoOptions, t *tally) (*clients, error) {
-	c := &clients{done: make(chan struct{})}
-	var all sync.WaitGroup
-	for _, n := range m.nodes {
-		nc, err := n.Connect(ctx)
-		if err != nil {
-			return nil, err
+// startClients starts every node's clients. They end with sending, each after
+// the task it has under way.
+func (m *demoMesh) startClients(sending context.Context, o demoOptions, t *tally) (*clients, error) {
+	links := make([]*uplink, len(m.clusters))
+	for i, c := range m.clusters {
+		var err error
+		if links[i], err = dialUplink("nats://"+c.cfg.Listen, m.complain); err != nil {
+			return nil, err // the nodes' end closes those that are there
 		}
+	}
+	var all sync.WaitGroup
+	for i, u := range links {
 		var ofNode sync.WaitGroup
-		for i := range o.clients {
-			ofNode.Go(func() { client(ctx, n, nc, fmt.Sprintf("%s-client-%d", n.Name(), i), t) })
+		for number := range o.clients {
+			origin := m.clusters[i].cfg.Name
+			c := &client{name: fmt.Sprintf("%s-client-%d", origin, number), origin: origin, requester: u, tally: t, screen: m.screen}
+			ofNode.Go(func() {
+				defer rescue(m.screen)
+				c.run(sending)
+			})
 		}
 		all.Go(func() {
 			ofNode.Wait()
-			nc.Close()
+			u.nc.Close()
 		})
 	}
+	c := &clients{done: make(chan struct{})}
 	go func() {
 		all.Wait()
 		close(c.done)
@@ -65,105 +62,83 @@ func (m *demoMesh) startClients(ctx context.Context, o demoOptions, t *tally) (*
 	return c, nil
 }
 
-// client sends bursts until ctx ends.
-func client(ctx context.Context, n *node.Node, nc *nats.Conn, name string, t *tally) {
+// wait waits until all clients have ended. A signal cuts that short and makes it
+// return false, unless it was one that ended the demo in the first place: the
+// next ends the process.
+func (c *clients) wait(ctx context.Context) bool {
+	hurry := ctx.Done()
+	if ctx.Err() != nil {
+		hurry = nil
+	}
+	select {
+	case <-c.done:
+		return true
+	case <-hurry:
+		return false
+	}
+}
+
+// client is one client of a node.
+type client struct {
+	name, origin string
+	requester    interface {
+		request(ctx context.Context, task []byte, timeout time.Duration) (*nats.Msg, error)
+	}
+	tally  *tally
+	screen screen
+}
+
+// run sends bursts until sending ends.
+func (c *client) run(sending context.Context) {
 	for number := 0; ; {
 		select {
 		case <-time.After(rand.N(longestPause)):
-		case <-ctx.Done():
+		case <-sending.Done():
 			return
 		}
 		for range 1 + rand.IntN(longestBurst) {
-			if ctx.Err() != nil {
+			if sending.Err() != nil {
 				return
 			}
 			number++
-			send(n, nc, fmt.Appendf(nil, "%s-task-%d", name, number), t)
+			c.tally.begin(c.origin)
+			c.tally.end(c.send(fmt.Sprintf("%s-task-%d", c.name, number)))
 		}
 	}
 }
 
-// send sends one task and notes its fate.
-func send(n *node.Node, nc *nats.Conn, payload []byte, t *tally) {
+// send sends a task until it is answered or patience ends, and tells its fate.
+func (c *client) send(task string) outcome {
+	complaint := time.AfterFunc(complainsAfter, func() {
+		c.tally.complain(c.origin)
+		c.screen.event(fmt.Sprintf("%s complains: %s is not answered after %s", c.name, task, complainsAfter))
+	})
+	defer complaint.Stop()
 	began := time.Now()
-	request := &nats.Msg{Subject: mesh.SubjectRequest, Data: payload, Header: nats.Header{mesh.HeaderTimeout: {clientTimeout.String()}}}
-	answer, err := nc.RequestMsg(request, clientTimeout+time.Second)
-	o := outcome{task: string(payload), origin: n.Name(), took: time.Since(began)}
-	switch {
-	case err != nil:
-		o.fault = err.Error()
-	case answer.Header.Get(mesh.HeaderErrorCode) != "":
-		o.fault = answer.Header.Get(mesh.HeaderErrorCode) + " " + answer.Header.Get(mesh.HeaderError)
-	case !bytes.Equal(answer.Data, payload):
-		o.fault = fmt.Sprintf("answered with %.40q", answer.Data)
-	default:
-		o.node, o.worker = answer.Header.Get(mesh.HeaderNode), answer.Header.Get(mesh.HeaderWorker)
-	}
-	t.add(o)
-}
-
-// outcome is the fate of one task.
-type outcome struct {
-	task, origin string
-	node, worker string // who did it
-	took         time.Duration
-	fault        string // "": it was answered as it should be
-}
-
-var errLost = errors.New("tasks were lost or answered wrongly")
-
-// tally counts who did what. It is safe for concurrent use.
-type tally struct {
-	names []string
-
-	mu     sync.Mutex
-	done   map[[2]string]int // by origin and node
-	sent   int
-	faults []string
-	last   string
-}
-
-func newTally(names []string) *tally { return &tally{names: names, done: make(map[[2]string]int)} }
-
-func (t *tally) add(o outcome) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.sent++
-	if o.fault != "" {
-		t.faults = append(t.faults, o.task+": "+o.fault)
-		return
-	}
-	t.done[[2]string{o.origin, o.node}]++
-	t.last = fmt.Sprintf("%s was done by %s of %s in %s", o.task, o.worker, o.node, o.took.Round(time.Millisecond))
-}
-
-func (t *tally) lastTask() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.last
-}
-
-// summary prints the whole run. It returns an error if a task was lost or
-// answered wrongly.
-func (t *tally) summary(out io.Writer) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	table := tabwriter.NewWriter(out, 0, 4, 3, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(table, "\nclients of\\done by\t%s\t\n", strings.Join(t.names, "\t"))
-	for _, origin := range t.names {
-		fmt.Fprintf(table, "%s\t", origin)
-		for _, by := range t.names {
-			fmt.Fprintf(table, "%d\t", t.done[[2]string{origin, by}])
+	waiting, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	o := outcome{task: task, origin: c.origin}
+	for {
+		answer, err := c.requester.request(waiting, []byte(task), complainsAfter)
+		o.took = time.Since(began)
+		switch {
+		case err != nil:
+			o.fault = err.Error()
+		case answer.Header.Get(mesh.HeaderErrorCode) != "":
+			o.fault = answer.Header.Get(mesh.HeaderErrorCode) + " " + answer.Header.Get(mesh.HeaderError)
+		case !bytes.Equal(answer.Data, []byte(task)):
+			o.fate, o.fault = wrong, fmt.Sprintf("answered with %.40q", answer.Data)
+			return o
+		default:
+			o.fate, o.node, o.worker, o.fault = answered, answer.Header.Get(mesh.HeaderNode), answer.Header.Get(mesh.HeaderWorker), ""
+			return o
 		}
-		fmt.Fprintln(table)
+		select {
+		case <-time.After(resubmitPause):
+			c.tally.resubmit(c.origin)
+		case <-waiting.Done():
+			o.fate, o.fault = lost, fmt.Sprintf("not answered after %s; last: %s", patience, o.fault)
+			return o
+		}
 	}
-	_ = table.Flush() // what cannot be printed cannot be told either
-	for _, fault := range t.faults {
-		fmt.Fprintln(out, "fault:", fault)
-	}
-	fmt.Fprintf(out, "\nsent %d, answered %d, lost %d\n", t.sent, t.sent-len(t.faults), len(t.faults))
-	if len(t.faults) > 0 {
-		return errLost
-	}
-	return nil
 }

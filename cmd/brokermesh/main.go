@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -21,24 +22,26 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(run(ctx, os.Args[1:]))
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // run runs the command line and returns the exit status.
-func run(ctx context.Context, args []string) int {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := &cobra.Command{
 		Use:           "brokermesh",
 		Short:         "A broker mesh on NATS: tasks to idle workers, here or at a peer",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(nodeCommand(), demoCommand())
+	root.AddCommand(nodeCommand(), demoCommand(), watchCommand(), workerCommand())
 	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(os.Stderr, "brokermesh:", err)
+	fmt.Fprintln(stderr, "brokermesh:", err)
 	if failed := (runError{}); errors.As(err, &failed) {
 		return exitFailed
 	}

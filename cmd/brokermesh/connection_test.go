@@ -1,0 +1,78 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nkeys"
+)
+
+// The variables mean what they mean to the nats command.
+func TestConnection(t *testing.T) {
+	t.Parallel()
+	key, err := nkeys.CreateUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed, err := key.Seed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "user.nk")
+	if err := os.WriteFile(file, seed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		what, server string
+		env          map[string]string
+		user         string // what connection makes of it, in short
+		servers      []string
+		faults       []string // the beginnings of all lines of the error
+	}{
+		{"nothing", "", nil, "", []string{"nats://127.0.0.1:4222"}, nil},
+		{"address", "", map[string]string{"NATS_URL": "a:1, tls://b"}, "", []string{"a:1", "tls://b"}, nil},
+		{"flag", "c", map[string]string{"NATS_URL": "a:1"}, "", []string{"c"}, nil},
+		{"user", "c", map[string]string{"NATS_USER": "u", "NATS_PASSWORD": "p", "NATS_CREDS": "not/looked/at"}, "user u p", []string{"c"}, nil},
+		{"token", "c", map[string]string{"NATS_TOKEN": "t"}, "token t", []string{"c"}, nil},
+		{"user alone", "c", map[string]string{"NATS_USER": "t"}, "token t", []string{"c"}, nil},
+		{"key", "c", map[string]string{"NATS_NKEY": file}, "key", []string{"c"}, nil},
+		{"JWT", "c", map[string]string{"NATS_JWT": "j", "NATS_SEED": string(seed)}, "jwt", []string{"c"}, nil},
+		{"faults", "", map[string]string{
+			"NATS_URL": "http://user:secret@a", "NATS_NKEY": "no/such/key", "NATS_CA": file, "NATS_CERT": file, "NATS_KEY": file,
+		}, "", nil, []string{"NATS_URL: ", "NATS_NKEY: ", "NATS_CA: ", "NATS_CERT: "}},
+		{"half", "a b", map[string]string{"NATS_JWT": "j", "NATS_KEY": file}, "", nil, []string{"--server: ", "NATS_JWT: ", "NATS_CERT: "}},
+		{"no file", "c", map[string]string{"NATS_CREDS": "no/such/file"}, "", nil, []string{"NATS_CREDS: "}},
+	} {
+		o, err := connection(c.server, func(name string) string { return c.env[name] })
+		if err != nil || c.faults != nil {
+			var told string
+			if err != nil {
+				told = err.Error()
+			}
+			lines := strings.Split(told, "\n")
+			if len(lines) != len(c.faults) || slices.ContainsFunc(lines, func(line string) bool {
+				return !slices.ContainsFunc(c.faults, func(f string) bool { return strings.HasPrefix(line, f) })
+			}) || strings.Contains(told, "secret") {
+				t.Errorf("%s: %v; want the faults %q", c.what, err, c.faults)
+			}
+			continue
+		}
+		var user string
+		switch {
+		case o.User != "":
+			user = "user " + o.User + " " + o.Password
+		case o.Token != "":
+			user = "token " + o.Token
+		case o.Nkey != "":
+			user = "key"
+		case o.UserJWT != nil:
+			user = "jwt"
+		}
+		if user != c.user || !slices.Equal(o.Servers, c.servers) || !o.RetryOnFailedConnect || o.MaxReconnect >= 0 {
+			t.Errorf("%s: %q at %q", c.what, user, o.Servers)
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/spf13/cobra"
+
+	"github.com/brokermesh/brokermesh/mesh"
+)
+
+// watchCommand prints what the nodes of a mesh say of themselves.
+func watchCommand() *cobra.Command {
+	var server string
+	var length time.Duration
+	var raw bool
+	cmd := &cobra.Command{
+		Use:   "watch",
+		Short: "Print what the nodes of a mesh say of themselves, as it changes",
+		Long: `Connect to the local or the cloud port of any node, and print a line whenever
+a node of the mesh appears, leaves, falls silent or restarts, or its number of
+workers, idle workers or waiting tasks changes. It ends with Ctrl-C or --for,
+and reconnects by itself. Nobody there to begin with makes the exit status 1.
+
+` + connectionVariables,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o, err := connection(server, os.Getenv)
+			if length < 0 {
+				err = errors.Join(err, errors.New("--for: 0 or more"))
+			}
+			if err != nil {
+				return err
+			}
+			ctx := cmd.Context()
+			if length > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, length)
+				defer cancel()
+			}
+			return failed(watch(ctx, cmd.OutOrStdout(), o, raw))
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&server, "server", "s", "", "URLs of any nodes' local or cloud ports, separated by commas (default: NATS_URL, or "+nats.DefaultURL+")")
+	f.DurationVar(&length, "for", 0, "how long it runs; 0: until Ctrl-C")
+	f.BoolVar(&raw, "json", false, "print the state messages as they come, each a line of JSON")
+	return cmd
+}
+
+// watch prints what changes until ctx ends.
+func watch(ctx context.Context, out io.Writer, o nats.Options, raw bool) error {
+	place := redacted(o.Servers)
+	messages := make(chan *nats.Msg, 4096)
+	links := make(chan string, 16) // news of our own connection
+	tell := func(news string) {
+		select {
+		case links <- news:
+		default: // it flaps; a line less
+		}
+	}
+	o.Name = "brokermesh watch"
+	o.RetryOnFailedConnect = false // people wait for it
+	o.DisconnectedErrCB = func(*nats.Conn, error) { tell("lost " + place + "; reconnecting") }
+	o.ReconnectedCB = func(nc *nats.Conn) { tell("reconnected to " + nc.ConnectedUrlRedacted()) }
+	o.AsyncErrorCB = func(_ *nats.Conn, _ *nats.Subscription, err error) { tell(err.Error()) }
+	nc, err := o.Connect()
+	if err != nil {
+		return fmt.Errorf("cannot reach %s: %w", place, err)
+	}
+	defer nc.Close()
+	if _, err := nc.ChanSubscribe(mesh.StateSubject("*"), messages); err != nil {
+		return fmt.Errorf("watch %s: %w", place, err)
+	}
+
+	p := newPeople(out)
+	silence := time.NewTimer(time.Hour)
+	defer silence.Stop()
+	for {
+		silence.Reset(p.wake(time.Now()))
+		select {
+		case m := <-messages:
+			if raw {
+				fmt.Fprintf(out, "%s\n", m.Data)
+			} else {
+				p.hear(time.Now(), strings.TrimPrefix(m.Subject, mesh.SubjectState), m.Data)
+			}
+		case news := <-links:
+			if !raw {
+				p.linked(time.Now(), nc.IsConnected(), news)
+			}
+		case <-silence.C:
+			p.listen(time.Now())
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// redacted is URLs without their passwords.
+func redacted(servers []string) string {
+	shown := make([]string, len(servers))
+	for i, server := range servers {
+		shown[i] = server
+		if u, err := url.Parse(server); err == nil {
+			shown[i] = u.Redacted()
+		}
+	}
+	return strings.Join(shown, ", ")
+}

@@ -1,0 +1,103 @@
+//go:build unix
+
+package node_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/brokermesh/brokermesh/mesh"
+	"github.com/brokermesh/brokermesh/node"
+	"github.com/brokermesh/brokermesh/node/nodetest"
+)
+
+// A node's own workers do tasks as others do, and are named after it.
+func TestOwnWorkers(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 1, nodetest.WithConfig(func(c *node.Config) {
+		c.Workers, c.WorkerCommand = 3, "tr a-z A-Z | tr O 0"
+	}))
+	m.AwaitWorkers("DC1", "", 3)
+	answer := m.Request("DC1", "", []byte("hello"))
+	wantAnswer(t, answer, "HELL0", "DC1")
+	if name := answer.Header.Get(mesh.HeaderWorker); !strings.HasPrefix(name, "DC1-worker-") {
+		t.Errorf("done by %q", name)
+	}
+}
+
+// A command alone is one worker; the longest name leaves room for its own.
+func TestOwnWorkerOfLongName(t *testing.T) {
+	t.Parallel()
+	name := strings.Repeat("n", mesh.MaxToken)
+	n := newNode(t, name, func(c *node.Config) { c.WorkerCommand = "cat" })
+	stop, result := run(n)
+	receive(t, n.Ready())
+	nc, err := n.Connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	answer := receive(t, ask(t, nc, task("x")))
+	wantAnswer(t, answer, "x", name)
+	if by := answer.Header.Get(mesh.HeaderWorker); by != name[:mesh.MaxToken-11]+"-worker" {
+		t.Errorf("done by %q", by)
+	}
+	stop()
+	if err := receive(t, result); err != nil {
+		t.Error(err)
+	}
+}
+
+// During the drain they go on; the tasks in hand and those that wait are done.
+func TestOwnWorkersDrain(t *testing.T) {
+	t.Parallel()
+	gate := filepath.Join(t.TempDir(), "gate")
+	m := nodetest.Start(t, 1, patient, nodetest.WithConfig(func(c *node.Config) {
+		c.WorkerCommand = "until [ -e '" + gate + "' ]; do sleep 0.05; done; cat"
+	}))
+	client := m.Client("DC1")
+	first, second := ask(t, client, task("1")), ask(t, client, task("2"))
+	m.Await("DC1", "a task in hand and one that waits", func(v node.View) bool {
+		l := v.Load("")
+		return l.Workers == 1 && l.Idle == 0 && l.Waiting == 1
+	})
+	ended := shutdown(m, "DC1")
+	awaitDraining(t, client)
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantAnswer(t, receive(t, first), "1", "DC1")
+	wantAnswer(t, receive(t, second), "2", "DC1")
+	receive(t, ended)
+}
+
+// A node that is killed, or gives its drain up, takes their commands along.
+func TestOwnWorkersAreKilled(t *testing.T) { // not parallel: what others run is no leak
+	before := goleak.IgnoreCurrent()
+	for _, end := range []string{"close", "drain"} {
+		n := newNode(t, "DC1", func(c *node.Config) { c.WorkerCommand, c.DrainTimeout = "sleep 3600", 1 })
+		stop, result := run(n)
+		receive(t, n.Ready())
+		nc, err := n.Connect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask(t, nc, task("x"))
+		if _, err := n.Await(t.Context(), func(v node.View) bool { l := v.Load(""); return l.Workers == 1 && l.Idle == 0 }); err != nil {
+			t.Fatal(err)
+		}
+		if end == "close" {
+			_ = n.Close()
+		}
+		stop()
+		if err := receive(t, result); err != nil {
+			t.Errorf("%s: %v", end, err)
+		}
+		nc.Close()
+	}
+	goleak.VerifyNone(t, before)
+}
