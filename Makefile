@@ -11,8 +11,8 @@ LINTER = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## three nodes in one process, with clients and workers; Ctrl-C ends it
-	@$(GO) run ./cmd/brokermesh demo
+run: build ## three nodes in one process, with clients and workers; Ctrl-C ends it
+	@bin/brokermesh demo
 
 test: ## all tests
 	$(GO) test ./...

@@ -26,6 +26,13 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, workerMain(url))
 		os.Exit(1)
 	}
+	if filepath.Base(os.Args[0]) == "nats" {
+		if err := natsMain(os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if os.Getenv(serverClient) != "" {
 		if err := serverMain(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -80,8 +87,16 @@ type process struct {
 // test fails.
 func start(t *testing.T, name string, env []string, path string, args ...string) *process {
 	t.Helper()
+	return startCmd(t, name, func(cmd *exec.Cmd) {
+		cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, env...)
+	}, path, args...)
+}
+
+// startCmd is start with whatever is set in the command.
+func startCmd(t *testing.T, name string, set func(*exec.Cmd), path string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, name: name, cmd: exec.Command(path, args...), ended: make(chan struct{}), more: make(chan struct{})}
-	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, env...)
+	set(p.cmd)
 	stdin, err := p.cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

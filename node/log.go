@@ -7,14 +7,15 @@ import (
 )
 
 // serverLog passes what an embedded server logs on to the node's logger. What
-// it calls an error is mostly somebody else's, such as a client that broke off.
+// it calls a warning or an error is mostly somebody else's, such as a client or
+// a peer that broke off: news, no more.
 type serverLog struct{ *slog.Logger }
 
 func (l *serverLog) Noticef(format string, v ...any) { l.Debug(fmt.Sprintf(format, v...)) }
 func (l *serverLog) Debugf(format string, v ...any)  { l.Debug(fmt.Sprintf(format, v...)) }
 func (l *serverLog) Tracef(format string, v ...any)  { l.Debug(fmt.Sprintf(format, v...)) }
-func (l *serverLog) Warnf(format string, v ...any)   { l.Warn(fmt.Sprintf(format, v...)) }
-func (l *serverLog) Errorf(format string, v ...any)  { l.Warn(fmt.Sprintf(format, v...)) }
+func (l *serverLog) Warnf(format string, v ...any)   { l.Info(fmt.Sprintf(format, v...)) }
+func (l *serverLog) Errorf(format string, v ...any)  { l.Info(fmt.Sprintf(format, v...)) }
 func (l *serverLog) Fatalf(format string, v ...any)  { l.Error(fmt.Sprintf(format, v...)) }
 
 // complaintEvery is the least time between two log lines of one kind about
