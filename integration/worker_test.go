@@ -60,11 +60,12 @@ func untilFile(path string) string {
 	return fmt.Sprintf("until [ -e '%s' ] || [ ! -d '%s' ]; do sleep 0.05; done; cat", path, filepath.Dir(path))
 }
 
-// awaitOne waits until a service of a node has one worker, with so many idle.
-func (w *states) awaitOne(node, service string, idle int) {
+// awaitOne waits until a service of a lone node has one worker, with so many
+// idle.
+func (w *states) awaitOne(service string, idle int) {
 	w.t.Helper()
-	w.await(fmt.Sprintf("one worker of %s, %d idle", node, idle), func(s mesh.State) bool {
-		return s.Name == node && slices.ContainsFunc(s.Services, func(l mesh.Load) bool {
+	w.await(fmt.Sprintf("one worker, %d idle", idle), func(s mesh.State) bool {
+		return slices.ContainsFunc(s.Services, func(l mesh.Load) bool {
 			return l.Service == service && l.Workers == 1 && l.Idle == idle
 		})
 	})
@@ -102,9 +103,9 @@ func TestCommandWorkerLeaves(t *testing.T) {
 	gate := filepath.Join(t.TempDir(), "gate")
 	w := startCommand(t, n, "--service", "wait", "--name", "w", "sh", "-c", untilFile(gate))
 	seen := watch(t, n.Local)
-	seen.awaitOne("DC1", "wait", 1)
+	seen.awaitOne("wait", 1)
 	answer := do(t, dial(t, n.Local), mesh.WithService(mesh.SubjectRequest, "wait"), "in hand")
-	seen.awaitOne("DC1", "wait", 0)
+	seen.awaitOne("wait", 0)
 	w.signal(syscall.SIGTERM)
 	w.await(1, "leaving")
 	if err := os.WriteFile(gate, nil, 0o600); err != nil {
@@ -120,15 +121,15 @@ func TestCommandWorkerSecondSignal(t *testing.T) {
 	n := startNode(t, "DC1")
 	w := startCommand(t, n, "--drain-timeout", "1h", "sleep", "3600")
 	seen, nc := watch(t, n.Local), dial(t, n.Local)
-	seen.awaitOne("DC1", "", 1)
+	seen.awaitOne("", 1)
 	if err := nc.PublishRequest(mesh.SubjectRequest, nc.NewInbox(), nil); err != nil {
 		t.Fatal(err)
 	}
-	seen.awaitOne("DC1", "", 0)
+	seen.awaitOne("", 0)
 	w.signal(syscall.SIGTERM)
 	w.await(1, "leaving")
 	for range 2 { // heartbeats: it is sure to have let go of the signal by then
-		seen.awaitOne("DC1", "", 0)
+		seen.awaitOne("", 0)
 	}
 	w.signal(syscall.SIGTERM)
 	w.awaitDeath(syscall.SIGTERM)

@@ -79,11 +79,12 @@ func (w *commandWorkers) prepare(args []string) error {
 			faults = append(faults, fmt.Errorf("%s: %w", what, err))
 		}
 	}
-	if w.workers < 1 || w.workers > maxWorkers {
+	switch {
+	case w.workers < 1 || w.workers > maxWorkers:
 		reject("--workers", fmt.Errorf("%d; allowed: from 1 to %d", w.workers, maxWorkers))
-	} else if w.name != "" && w.workers > 1 {
+	case w.name != "" && w.workers > 1:
 		reject("--name", mesh.CheckToken(fmt.Sprintf("%s-%d", w.name, w.workers-1)))
-	} else if w.name != "" {
+	case w.name != "":
 		reject("--name", mesh.CheckToken(w.name))
 	}
 	if w.service != "" {
