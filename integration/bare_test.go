@@ -190,10 +190,10 @@ func (b *bare) request(subject, body string, headers ...string) bareMsg {
 	return b.next()
 }
 
-// bareClient connects a client whose answers come to "answers".
-func bareClient(t testing.TB, m *nodetest.Mesh, name string) *bare {
+// bareClient connects a client of DC1 whose answers come to "answers".
+func bareClient(t testing.TB, m *nodetest.Mesh) *bare {
 	t.Helper()
-	b := dialBare(t, m, name)
+	b := dialBare(t, m, "DC1")
 	b.sub("answers")
 	b.flush()
 	return b

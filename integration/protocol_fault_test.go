@@ -12,7 +12,7 @@ import (
 // What the mesh answers when a task cannot be done. See docs/protocol.md.
 func TestBareErrorsOfTheMesh(t *testing.T) {
 	m := startMesh(t, 1, nodetest.WithConfig(quick))
-	client := bareClient(t, m, "DC1")
+	client := bareClient(t, m)
 	const malformed = "want a duration such as 30s or 250ms, or a number of seconds"
 	for timeout, text := range map[string]string{
 		"soon": malformed, "-1": malformed, "NaN": malformed, "2592001": malformed, "s": malformed,
@@ -50,7 +50,7 @@ func TestBareErrorsOfTheMesh(t *testing.T) {
 func TestBareLargestTask(t *testing.T) {
 	m := startMesh(t, 2)
 	worker := bareWorker(t, m, "DC2", "", "my.inbox")
-	client := bareClient(t, m, "DC1")
+	client := bareClient(t, m)
 	body := strings.Repeat("x", 1<<20)
 	big := "Big: " + strings.Repeat("x", 7168-len("NATS/1.0\r\nBig: \r\n\r\n"))
 	client.pub("localfe", "answers", body, big)
@@ -76,7 +76,7 @@ func TestBareLargestTask(t *testing.T) {
 func TestBareFaults(t *testing.T) {
 	m := startMesh(t, 1)
 	worker := bareWorker(t, m, "DC1", "", "my.inbox")
-	client := bareClient(t, m, "DC1")
+	client := bareClient(t, m)
 	stranger := dialBare(t, m, "DC1")
 	stranger.sub("wild.*")
 	stranger.sub("queue.inbox")
@@ -140,7 +140,7 @@ func TestBareWildcardInbox(t *testing.T) {
 		m.Await("DC1", "the complaint", func(v node.View) bool { return v.Complaints["malformed READY"] == before+1 })
 	}
 	began := time.Now()
-	expectError(t, bareClient(t, m, "DC1").request("localfe", "x"), "404", "no node of the mesh has a worker")
+	expectError(t, bareClient(t, m).request("localfe", "x"), "404", "no node of the mesh has a worker")
 	if took := time.Since(began); took < 100*time.Millisecond {
 		t.Errorf("refused after %s, want the queue timeout to pass: a worker may come", took)
 	}

@@ -32,7 +32,7 @@ func expectError(t testing.TB, m bareMsg, code, text string) {
 func TestBareTask(t *testing.T) {
 	m := startMesh(t, 1)
 	worker := bareWorker(t, m, "DC1", "", "my.inbox", "Mesh-Worker: w1")
-	client := bareClient(t, m, "DC1")
+	client := bareClient(t, m)
 
 	client.pub("localfe", "answers", "hello")
 	task := worker.dispatched("hello")
@@ -61,7 +61,7 @@ func TestBareTask(t *testing.T) {
 func TestBareHeaders(t *testing.T) {
 	m := startMesh(t, 1)
 	worker := bareWorker(t, m, "DC1", "", "my.inbox")
-	client := bareClient(t, m, "DC1")
+	client := bareClient(t, m)
 	const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	for timeout, longest := range map[string]time.Duration{"20s": 20 * time.Second, "20": 20 * time.Second, "1.5m": 90 * time.Second} {
 		client.pub("localfe", "answers", "hello", "Mesh-Timeout: "+timeout, "traceparent: "+trace, "Nats-Msg-Id: 42",
@@ -88,7 +88,7 @@ func TestBareHeaders(t *testing.T) {
 func TestBareErrorOfAWorker(t *testing.T) {
 	m := startMesh(t, 1)
 	worker := bareWorker(t, m, "DC1", "", "my.inbox")
-	client := bareClient(t, m, "DC1")
+	client := bareClient(t, m)
 	client.pub("localfe", "answers", "hello")
 	worker.pub(worker.dispatched("hello").reply, "", "", "Nats-Service-Error-Code: 422", "Nats-Service-Error: no letters in it")
 	answer := client.next()
@@ -99,7 +99,7 @@ func TestBareErrorOfAWorker(t *testing.T) {
 func TestBareLeave(t *testing.T) {
 	m := startMesh(t, 1, nodetest.WithConfig(quick))
 	worker := bareWorker(t, m, "DC1", "", "my.inbox")
-	client := bareClient(t, m, "DC1")
+	client := bareClient(t, m)
 	client.pub("localfe", "answers", "last")
 	task := worker.dispatched("last")
 
@@ -126,7 +126,7 @@ func TestBareLeave(t *testing.T) {
 func TestBareReadyAgain(t *testing.T) {
 	m := startMesh(t, 1)
 	worker := bareWorker(t, m, "DC1", "", "my.inbox")
-	client := bareClient(t, m, "DC1")
+	client := bareClient(t, m)
 	for range 3 {
 		worker.pub("localbe.ready", "my.inbox", "")
 	}
@@ -152,7 +152,7 @@ func TestBareReadyAgain(t *testing.T) {
 func TestBareNamedService(t *testing.T) {
 	m := startMesh(t, 2)
 	worker := bareWorker(t, m, "DC2", "upper-case", "my.inbox", "Mesh-Worker: w1")
-	client := bareClient(t, m, "DC1")
+	client := bareClient(t, m)
 	client.pub("localfe.upper-case", "answers", "hello", "Mesh-Timeout: 20s", "traceparent: x")
 	task := worker.dispatched("hello")
 	expectHeader(t, task, "traceparent", "x")
@@ -176,7 +176,7 @@ func TestBareNamedService(t *testing.T) {
 func TestBareWorkerDies(t *testing.T) {
 	m := startMesh(t, 1)
 	worker := bareWorker(t, m, "DC1", "", "my.inbox")
-	client := bareClient(t, m, "DC1")
+	client := bareClient(t, m)
 	client.pub("localfe", "answers", "hello")
 	task := worker.dispatched("hello")
 	if err := worker.conn.Close(); err != nil {

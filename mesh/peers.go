@@ -30,9 +30,9 @@ type Peer struct {
 	heard       time.Duration
 	sequence    uint64 // of the last full state
 	draining    bool
-	left        bool // said goodbye; kept until it expires, so that stragglers do not revive it
-	unreachable bool // a message to it found no subscriber; until it is heard again
-	loads       []peerLoad
+	left        bool          // said goodbye; kept until it expires, so that stragglers do not revive it
+	unreachable bool          // a message to it found no subscriber; until it is heard again
+	loads       []peerLoad    // in order of service
 	pulledUntil time.Duration // a pull is under way until answered or this late
 }
 
@@ -158,13 +158,11 @@ func (p *Peer) State(now, roundTrip time.Duration, s State) {
 		return
 	}
 	p.sequence, p.draining, p.left = s.Sequence, s.Draining, s.Leaving
-	for i := range p.loads {
-		if l := &p.loads[i]; l.sequence < s.Sequence && !slices.ContainsFunc(s.Services, func(r Load) bool { return r.Service == l.service }) {
-			l.report(now, roundTrip, s.Sequence, 0, 0, 0)
-		}
-	}
 	for _, r := range s.Services {
 		p.load(r.Service).report(now, roundTrip, s.Sequence, r.Workers, r.Idle, r.Waiting)
+	}
+	for i := range p.loads { // those that are not listed any more
+		p.loads[i].report(now, roundTrip, s.Sequence, 0, 0, 0)
 	}
 	p.loads = slices.DeleteFunc(p.loads, func(l peerLoad) bool { return l.workers == 0 && l.waiting == 0 && len(l.debits) == 0 })
 }
@@ -225,18 +223,20 @@ func (p *Peer) Pulling(until time.Duration) { p.pulledUntil = until }
 func (p *Peer) PullAnswered() { p.pulledUntil = 0 }
 
 func (p *Peer) find(service string) *peerLoad {
-	for i := range p.loads {
-		if p.loads[i].service == service {
-			return &p.loads[i]
-		}
+	if i, ok := p.search(service); ok {
+		return &p.loads[i]
 	}
 	return nil
 }
 
 func (p *Peer) load(service string) *peerLoad {
-	if l := p.find(service); l != nil {
-		return l
+	i, ok := p.search(service)
+	if !ok {
+		p.loads = slices.Insert(p.loads, i, peerLoad{service: service})
 	}
-	p.loads = append(p.loads, peerLoad{service: service})
-	return &p.loads[len(p.loads)-1]
+	return &p.loads[i]
+}
+
+func (p *Peer) search(service string) (int, bool) {
+	return slices.BinarySearchFunc(p.loads, service, func(l peerLoad, service string) int { return strings.Compare(l.service, service) })
 }

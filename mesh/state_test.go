@@ -56,13 +56,17 @@ func TestStateRoundTrip(t *testing.T) {
 }
 
 func TestParseStateAccepts(t *testing.T) {
+	_, services, found := strings.Cut(exampleState, `"uptime_ms":1500`)
+	if !found {
+		t.Fatal("the example has changed")
+	}
 	for _, change := range [][2]string{
 		{`"version":1`, fmt.Sprintf(`"version":%d`, Version+1)},
 		{`"version":1`, `"version":1,"future":{"field":[]}`},
 		{`"guests":1`, `"guests":1,"future":true`},
 		{`"uptime_ms":1500`, `"uptime_ms":1500,"draining":true,"leaving":true`},
 		{`"service":""`, `"service":"gpu"`},
-		{exampleState[strings.Index(exampleState, `,"services"`):], `}`},
+		{services, `}`},
 	} {
 		if _, _, err := ParseState("DC1", []byte(strings.Replace(exampleState, change[0], change[1], 1))); err != nil {
 			t.Errorf("with %s: %v", change[1], err)

@@ -1,6 +1,8 @@
 package node_test
 
 import (
+	"fmt"
+	"net"
 	"strings"
 	"testing"
 
@@ -92,6 +94,7 @@ func TestBadInput(t *testing.T) {
 		{"a delegation without reply", "cloud", &nats.Msg{Subject: "cloud.DC1", Header: header(mesh.HeaderDelegation, delegation("DC9"))}, "", "delegated task of no origin"},
 		{"a delegation of its own", "cloud", withReply(&nats.Msg{Subject: "cloud.DC1", Header: header(mesh.HeaderDelegation, delegation("DC1"))}, "w"), "", "delegated task of no origin"},
 		{"a delegated payload too large", "cloud", &nats.Msg{Subject: "cloud.DC1", Header: header(mesh.HeaderDelegation, delegation("DC9")), Data: make([]byte, node.MaxTask+1)}, "400", ""},
+		{"a delegated header too large", "cloud", &nats.Msg{Subject: "cloud.DC1", Header: nats.Header{mesh.HeaderDelegation: {delegation("DC9")}, "X": {strings.Repeat("x", 8000)}}}, "400", ""},
 		{"a broken capacity", "cloud", &nats.Msg{Subject: "cloud.DC1", Header: header(mesh.HeaderCapacity, "1;DC9;x")}, "400", malformedCloud},
 		{"a probe without reply", "cloud", &nats.Msg{Subject: "cloud.DC1"}, "", "request without a reply subject"},
 		{"a pull of no number", "cloud", &nats.Msg{Subject: "cloud.DC1.pull", Data: []byte("x"), Header: header(mesh.HeaderCapacity, "1;DC9;abc;1;;1;1;0")}, "", malformedCloud},
@@ -116,4 +119,84 @@ func TestBadInput(t *testing.T) {
 	if peers := m.View("DC1").Peers; len(peers) != 1 || peers[0].Name != "DC2" {
 		t.Errorf("after all that, the peers of DC1 are %+v", peers)
 	}
+}
+
+// publishBare publishes a message with the header as it is written here: the NATS
+// library of the tests would not, others are less strict.
+func publishBare(t testing.TB, m *nodetest.Mesh, name, subjects, header, payload string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(m.Node(name).LocalURL(), "nats://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	header = "NATS/1.0\r\n" + header + "\r\n"
+	if _, err := fmt.Fprintf(conn, "CONNECT {\"verbose\":false,\"headers\":true}\r\nHPUB %s %d %d\r\n%s%s\r\n",
+		subjects, len(header), len(header)+len(payload), header, payload); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A header that the node cannot send on is its sender's fault, and no worker's.
+func TestBareHeader(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 1)
+	w := rawWorker(t, m, "DC1")
+	for what, c := range map[string]struct{ header, payload string }{
+		"grows when it is sent": {strings.Repeat("a:\r\n", 1700), strings.Repeat("x", node.MaxTask)},
+		"a name with a space":   {"a b: c\r\n", "x"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			client := m.Client("DC1")
+			answers := make(chan *nats.Msg, 1)
+			inbox := client.NewInbox()
+			if _, err := client.ChanSubscribe(inbox, answers); err != nil {
+				t.Fatal(err)
+			}
+			if err := client.FlushTimeout(nodetest.Timeout); err != nil {
+				t.Fatal(err)
+			}
+			publishBare(t, m, "DC1", "localfe "+inbox, c.header, c.payload)
+			wantError(t, receive(t, answers), "400")
+			if l := m.View("DC1").Load(""); l.Idle != 1 {
+				t.Errorf("%d of %d workers are idle", l.Idle, l.Workers)
+			}
+		})
+	}
+	answers := ask(t, m.Client("DC1"), task("x"))
+	publishBare(t, m, "DC1", receive(t, w.tasks).Reply, "a b: c\r\n", "y")
+	wantError(t, receive(t, answers), "500")
+}
+
+// A flood of requests, which the node cannot take in, drops no worker's answer.
+func TestFlood(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 1, patient)
+	w := rawWorker(t, m, "DC1")
+	client, flood := m.Client("DC1"), m.Client("DC1")
+	answers := ask(t, client, task("x"))
+	got := receive(t, w.tasks)
+
+	// A condition that somebody waits for is looked at by the loop itself.
+	stands, goOn := make(chan struct{}), make(chan struct{})
+	go func() {
+		_, _ = m.Node("DC1").Await(t.Context(), func(node.View) bool {
+			close(stands)
+			<-goOn
+			return true
+		})
+	}()
+	receive(t, stands)
+	for range 1<<16 + 1000 {
+		if err := flood.Publish(mesh.SubjectRequest, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := flood.FlushTimeout(nodetest.Timeout); err != nil {
+		t.Fatal(err)
+	}
+	w.answer(got, nil, got.Data)
+	close(goOn)
+	wantAnswer(t, receive(t, answers), "x", "DC1")
+	m.AwaitIdle("DC1", "", 1)
 }

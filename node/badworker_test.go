@@ -16,7 +16,7 @@ import (
 func TestAnswerTwice(t *testing.T) {
 	t.Parallel()
 	m := nodetest.Start(t, 1)
-	w := rawWorker(t, m, "DC1", "")
+	w := rawWorker(t, m, "DC1")
 	client := m.Client("DC1")
 	for _, payload := range []string{"one", "two"} {
 		answers := ask(t, client, task(payload))
@@ -45,7 +45,7 @@ func TestAnswerTwice(t *testing.T) {
 func TestForgedAnswer(t *testing.T) {
 	t.Parallel()
 	m := nodetest.Start(t, 2)
-	w := rawWorker(t, m, "DC2", "")
+	w := rawWorker(t, m, "DC2")
 	for name, forged := range map[string]nats.Header{
 		"status":      {"Status": {"503"}},
 		"status line": {"Status": {"503"}, "Description": {"No Responders"}},
@@ -86,7 +86,7 @@ func TestForgedAnswer(t *testing.T) {
 func TestAnswerTooLarge(t *testing.T) {
 	t.Parallel()
 	m := nodetest.Start(t, 2)
-	w := rawWorker(t, m, "DC2", "")
+	w := rawWorker(t, m, "DC2")
 	huge := make([]byte, w.nc.MaxPayload())
 	large := bytes.Repeat([]byte("x"), node.MaxTask)
 	for at, subject := range map[string]string{"DC2": "localfe", "DC1": "localfe", "DC1 by name": "cloud.DC2"} {

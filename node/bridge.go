@@ -91,8 +91,8 @@ func (l *loop) onRelayed(e link.Event) {
 		return
 	}
 	out := &nats.Msg{Subject: r.request.Reply, Header: e.Message.Header, Data: e.Message.Data}
-	if limit := l.limit(r.request); int64(out.Size()) > limit {
-		l.refuse(r.request, mesh.CodeFailed, tooLarge("reply", len(out.Data), int(limit)))
+	if fault := l.replyFault(r.request, out); fault != "" {
+		l.refuse(r.request, mesh.CodeFailed, fault)
 		return
 	}
 	l.publish(out)

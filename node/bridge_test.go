@@ -3,6 +3,7 @@ package node_test
 import (
 	"context"
 	"encoding/json"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -170,4 +171,23 @@ func TestBridgeToDead(t *testing.T) {
 	receive(t, g.began)
 	m.Kill("DC2")
 	wantError(t, receive(t, answers), "503")
+}
+
+// A cloud plane that was never reached is no fault of the request.
+func TestBridgeWithoutCloud(t *testing.T) {
+	t.Parallel()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	free.Close()
+	n := newNode(t, "DC1", func(c *node.Config) { c.CloudURL = "nats://" + free.Addr().String() })
+	stop, _ := run(n)
+	defer stop()
+	nc, err := n.Connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	wantError(t, receive(t, ask(t, nc, &nats.Msg{Subject: "cloud.DC2"})), "503")
 }

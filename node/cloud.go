@@ -95,6 +95,10 @@ func (l *loop) onGuest(now time.Duration, e link.Event, fx []dispatch.Effect) []
 		return fx
 	}
 	stripMesh(e.Message.Header)
+	if fault := headerFault(e.Message.Header); fault != "" {
+		l.refuse(e.Message, mesh.CodeBadRequest, fault)
+		return fx
+	}
 	return l.core.Guest(now, e.Delegation, e.Message, fx)
 }
 

@@ -117,10 +117,12 @@ func (c *cloudPlane) close() {
 func redact(urls string) string {
 	list := strings.Split(urls, ",")
 	for i, u := range list {
-		if scheme, rest, ok := strings.Cut(u, "://"); ok {
-			if _, host, ok := strings.Cut(rest, "@"); ok {
-				list[i] = scheme + "://***@" + host
+		if at := strings.LastIndexByte(u, '@'); at >= 0 {
+			scheme := 0
+			if i := strings.Index(u[:at], "://"); i >= 0 {
+				scheme = i + len("://")
 			}
+			list[i] = u[:scheme] + "***" + u[at:]
 		}
 	}
 	return strings.Join(list, ",")

@@ -31,14 +31,15 @@ func environment(t *testing.T, set map[string]string) {
 
 // faults returns the faults that an error joins.
 func faults(err error) []node.Fault {
-	if f, ok := err.(node.Fault); ok {
-		return []node.Fault{f}
-	}
 	var all []node.Fault
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range joined.Unwrap() {
 			all = append(all, faults(e)...)
 		}
+		return all
+	}
+	if f, ok := err.(node.Fault); ok { //nolint:errorlint // it walks the tree itself
+		all = append(all, f)
 	}
 	return all
 }
@@ -174,6 +175,11 @@ func TestNewFaults(t *testing.T) {
 	all := node.Config{Name: "DC 1", Listen: "x", CloudListen: "x", ClusterListen: "x", QueueTimeout: -1, DrainTimeout: -1, MaxAttempts: -1, LogFormat: "x"}
 	if _, err := node.New(all); len(faults(err)) != 8 {
 		t.Errorf("not all eight: %v", err)
+	}
+	for _, url := range []string{"x://me:pass@word@host", "me:pass@word@host"} {
+		if _, err := node.New(node.Config{CloudURL: url}); err == nil || strings.Contains(err.Error(), "word") || !strings.Contains(err.Error(), "host") {
+			t.Errorf("%s: %v", url, err)
+		}
 	}
 	if _, err := node.New(node.Config{}); err != nil {
 		t.Errorf("the zero Config: %v", err)

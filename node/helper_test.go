@@ -124,16 +124,16 @@ type raw struct {
 	tasks chan *nats.Msg
 }
 
-// rawWorker joins a node as a worker of a service.
-func rawWorker(t testing.TB, m *nodetest.Mesh, name, service string) *raw {
+// rawWorker joins a node as a worker of the default service.
+func rawWorker(t testing.TB, m *nodetest.Mesh, name string) *raw {
 	t.Helper()
 	w := &raw{t: t, nc: m.Client(name), tasks: make(chan *nats.Msg, 10)}
 	w.inbox = w.nc.NewInbox()
 	if _, err := w.nc.ChanSubscribe(w.inbox, w.tasks); err != nil {
 		t.Fatal(err)
 	}
-	publish(t, w.nc, &nats.Msg{Subject: mesh.WithService(mesh.SubjectReady, service), Reply: w.inbox})
-	m.AwaitWorkers(name, service, 1)
+	publish(t, w.nc, &nats.Msg{Subject: mesh.SubjectReady, Reply: w.inbox})
+	m.AwaitWorkers(name, "", 1)
 	return w
 }
 
@@ -141,13 +141,4 @@ func rawWorker(t testing.TB, m *nodetest.Mesh, name, service string) *raw {
 func (w *raw) answer(task *nats.Msg, header nats.Header, data []byte) {
 	w.t.Helper()
 	publish(w.t, w.nc, &nats.Msg{Subject: task.Reply, Header: header, Data: data})
-}
-
-// leave ends the worker politely.
-func (w *raw) leave() {
-	w.t.Helper()
-	if _, err := w.nc.Request(mesh.SubjectLeave, []byte(w.inbox), nodetest.Timeout); err != nil {
-		w.t.Fatal(err)
-	}
-	w.nc.Close()
 }

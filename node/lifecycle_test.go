@@ -246,3 +246,21 @@ func TestNameTakenLater(t *testing.T) {
 		t.Errorf("the older: %v", err)
 	}
 }
+
+// Whoever asks for the addresses while the node starts gets none, or all.
+func TestAddressesWhileStarting(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, "DC1")
+	stop, result := run(n)
+	defer stop()
+	for n.ClusterAddr() == "" {
+		select {
+		case err := <-result:
+			t.Fatal(err)
+		default:
+		}
+	}
+	if n.LocalURL() == "" || n.CloudURL() == "" {
+		t.Error("one address is there, another is not")
+	}
+}

@@ -70,7 +70,7 @@ func (l *loop) onReady(now time.Duration, m *nats.Msg) {
 		l.complaints.add(now, "READY with an invalid worker name", "name", clip(name))
 		name = ""
 	}
-	r := dispatch.Ready{ID: dispatch.WorkerID{Inbox: m.Reply}, Service: service, Name: name}
+	r := dispatch.Ready{ID: dispatch.WorkerID{Inbox: m.Reply}, Service: service, Name: name, Said: now}
 	if l.core.Knows(m.Reply) {
 		l.lazy = append(l.lazy, r)
 		return
@@ -151,8 +151,8 @@ func (l *loop) accept(now time.Duration, m *nats.Msg) (timeout time.Duration, ok
 	if m.Header == nil {
 		return 0, true
 	}
-	if size := headerSize(m); size > maxHeader {
-		l.refuse(m, mesh.CodeBadRequest, tooLarge("header", size, maxHeader))
+	if fault := headerFault(m.Header); fault != "" {
+		l.refuse(m, mesh.CodeBadRequest, fault)
 		return 0, false
 	}
 	value := m.Header.Get(mesh.HeaderTimeout)

@@ -28,7 +28,12 @@ type loop struct {
 	core  *dispatch.Core
 	began time.Time
 
-	messages chan *nats.Msg // of the local flow, in the order of the dispatch connection
+	// The local flow, each in the order of the dispatch connection. What the
+	// NATS library drops of a flood of requests must not be a worker's answer:
+	// that worker would be taken for busy for ever.
+	workers chan *nats.Msg
+	clients chan *nats.Msg
+
 	subs     []*nats.Subscription
 	found    chan []dispatch.Ready
 	conflict chan error // the name has to be given up
@@ -57,7 +62,8 @@ type loop struct {
 const (
 	// buffered is how many messages may wait for the loop; see link.
 	buffered = 1 << 16
-	// burst is how many messages are taken before the timer is looked at.
+	// burst is how many messages of each flow are taken before the timer is
+	// looked at.
 	burst = 256
 	// flushTimeout bounds the wait for the servers in this very process.
 	flushTimeout = 5 * time.Second
@@ -76,7 +82,8 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 	l := &loop{
 		node: n, cfg: n.cfg, log: n.log, plane: p, link: p.link,
 		core: dispatch.New(cfg), began: time.Now(),
-		messages:   make(chan *nats.Msg, buffered),
+		workers:    make(chan *nats.Msg, buffered),
+		clients:    make(chan *nats.Msg, buffered),
 		found:      make(chan []dispatch.Ready),
 		conflict:   make(chan error, 1),
 		checkDone:  make(chan struct{}, 1),
@@ -92,17 +99,22 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 
 // subscribe opens the local flow, then the cloud flow, to everybody.
 func (l *loop) subscribe() error {
-	for _, subject := range []string{
-		l.fences.subject + "*",
-		mesh.SubjectDone + "*",
-		mesh.SubjectLeave,
-		mesh.SubjectReady, mesh.SubjectReady + ".>",
-		mesh.SubjectRequest, mesh.SubjectRequest + ".>",
-		mesh.SubjectCloud + "*",
+	for _, s := range []struct {
+		subject string
+		to      chan *nats.Msg
+	}{
+		{l.fences.subject + "*", l.workers},
+		{mesh.SubjectDone + "*", l.workers},
+		{mesh.SubjectLeave, l.workers},
+		{mesh.SubjectReady, l.workers},
+		{mesh.SubjectReady + ".>", l.workers},
+		{mesh.SubjectRequest, l.clients},
+		{mesh.SubjectRequest + ".>", l.clients},
+		{mesh.SubjectCloud + "*", l.clients},
 	} {
-		sub, err := l.plane.local.ChanSubscribe(subject, l.messages)
+		sub, err := l.plane.local.ChanSubscribe(s.subject, s.to)
 		if err != nil {
-			return fmt.Errorf("subscribe to %s: %w", subject, err)
+			return fmt.Errorf("subscribe to %s: %w", s.subject, err)
 		}
 		l.subs = append(l.subs, sub)
 	}
@@ -158,7 +170,9 @@ func (l *loop) serve(ctx context.Context) error {
 		}
 		timer.Reset(l.core.Wake() - l.now())
 		select {
-		case m := <-l.messages:
+		case m := <-l.workers:
+			l.take(m)
+		case m := <-l.clients:
 			l.take(m)
 		case m := <-l.link.Messages():
 			l.takeCloud(m)
@@ -199,19 +213,30 @@ func (l *loop) take(m *nats.Msg)      { l.apply(l.fromLocal(l.now(), m, l.fx[:0]
 func (l *loop) takeCloud(m *nats.Msg) { l.apply(l.fromCloud(l.now(), m, l.fx[:0])) }
 
 // takeMore takes what has already arrived, up to a bound, in a cheaper way than
-// the loop's big select.
+// the loop's big select. It goes round, so that no flow waits for the end of
+// another.
 func (l *loop) takeMore() {
 	for range burst {
+		none := true
 		select {
-		case m := <-l.messages:
+		case m := <-l.workers:
 			l.take(m)
-			continue
+			none = false
 		default:
 		}
 		select {
 		case m := <-l.link.Messages():
 			l.takeCloud(m)
+			none = false
 		default:
+		}
+		select {
+		case m := <-l.clients:
+			l.take(m)
+			none = false
+		default:
+		}
+		if none {
 			return
 		}
 	}
@@ -253,7 +278,7 @@ func (l *loop) end() error {
 // takeAll takes what the servers have for the node by now.
 func (l *loop) takeAll() error {
 	err := l.flush()
-	for range (len(l.messages)+len(l.link.Messages()))/burst + 1 {
+	for range max(len(l.workers), len(l.clients), len(l.link.Messages()))/burst + 1 {
 		l.takeMore()
 	}
 	return err

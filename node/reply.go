@@ -15,8 +15,27 @@ import (
 // allows beside the largest payload, less what the mesh adds.
 const maxHeader = localPayload - MaxTask - 1024
 
-// headerSize is the part of a message's size that is not payload.
-func headerSize(m *nats.Msg) int { return m.Size() - len(m.Data) - len(m.Subject) - len(m.Reply) }
+// headerFault returns why a request's header cannot be sent on, "" if it can. Its
+// size is the one it has when the node sends it: a terse client's had less.
+func headerFault(h nats.Header) string {
+	size, ok := headerSize(h)
+	switch {
+	case !ok:
+		return malformedName
+	case size > maxHeader:
+		return tooLarge("header", size, maxHeader)
+	}
+	return ""
+}
+
+const malformedName = "malformed name of a header"
+
+// headerSize returns the size of a header, in bytes. ok is false if the NATS
+// library would not send it, for one of its names: others are less strict.
+func headerSize(h nats.Header) (size int, ok bool) {
+	size = (&nats.Msg{Header: h}).Size()
+	return size, size > 0 || len(h) == 0
+}
 
 // stripMesh takes the mesh's own headers off, and the status line: what comes
 // from outside can forge neither.
@@ -67,8 +86,8 @@ func (l *loop) reply(e *dispatch.Effect) {
 	}
 	header[mesh.HeaderHops] = []string{hops}
 	out := &nats.Msg{Subject: task.Reply, Header: header, Data: answer.Data}
-	if limit := l.limit(task); int64(out.Size()) > limit {
-		l.refuse(task, mesh.CodeFailed, tooLarge("reply", len(answer.Data), int(limit)))
+	if fault := l.replyFault(task, out); fault != "" {
+		l.refuse(task, mesh.CodeFailed, fault)
 		return
 	}
 	if !e.Guest {
@@ -89,6 +108,17 @@ func (l *loop) send(request, reply *nats.Msg) {
 	if err := l.plane.cloud.PublishMsg(reply); err != nil {
 		l.complaints.add(l.now(), "cannot answer on the cloud plane", "error", err)
 	}
+}
+
+// replyFault returns why a request cannot be answered so, "" if it can.
+func (l *loop) replyFault(request, out *nats.Msg) string {
+	if _, ok := headerSize(out.Header); !ok {
+		return malformedName
+	}
+	if limit := l.limit(request); int64(out.Size()) > limit {
+		return tooLarge("reply", len(out.Data), int(limit))
+	}
+	return ""
 }
 
 // limit is how large the answer to a request may be, header and all, less what

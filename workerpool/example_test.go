@@ -26,10 +26,12 @@ func ExampleRun() {
 	}
 	nc, err := nats.Connect(url, nats.MaxReconnects(-1))
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer nc.Close()
 	ctx, stop := context.WithCancel(context.Background()) // of a program: signal.NotifyContext
+	defer stop()
 	ended := make(chan error, 1)
 	go func() {
 		ended <- workerpool.Run(ctx, nc, workerpool.Config{Service: "upper", Workers: 8}, workerpool.HandlerFunc(upper))
@@ -39,7 +41,8 @@ func ExampleRun() {
 	for _, payload := range []string{"hello", ""} {
 		answer, err := nc.Request("localfe.upper", []byte(payload), 10*time.Second)
 		if err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 		fmt.Printf("%q, error %q\n", answer.Data, answer.Header.Get(mesh.HeaderError))
 	}

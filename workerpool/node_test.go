@@ -62,7 +62,7 @@ func setup(t testing.TB, options ...nats.Option) (*node, *nats.Conn, *link) {
 		confirm := m.Subject == mesh.SubjectLeave && !n.silent.Load() // as it was when m came
 		n.heard <- m
 		if confirm {
-			m.Respond(nil)
+			_ = m.Respond(nil) // the worker asks again
 		}
 	})
 	if err != nil {
@@ -136,7 +136,7 @@ func (n *node) subscribed(inbox string) bool {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	defer nobody.Unsubscribe()
+	defer func() { _ = nobody.Unsubscribe() }() // the connection ends as well
 	// The server says at once, so before it answers the flush, if there is none.
 	if err := errors.Join(n.nc.PublishRequest(inbox, reply, nil), n.nc.Flush()); err != nil {
 		n.t.Fatal(err)
@@ -176,7 +176,10 @@ func run(t testing.TB, nc *nats.Conn, cfg workerpool.Config, h workerpool.Handle
 		p.err <- workerpool.Run(ctx, nc, cfg, h)
 		close(p.err)
 	}()
-	t.Cleanup(func() { stop(); receive(t, p.err) })
+	t.Cleanup(func() {
+		stop()
+		_ = receive(t, p.err) // tests that care look before
+	})
 	return p
 }
 

@@ -81,10 +81,18 @@ const headroom = 1024
 
 // Fits reports whether a message of so many bytes, headers and data, can cross
 // the cloud plane with what a delegation adds.
-func (l *Link) Fits(size int) bool { return int64(size)+headroom <= l.nc.MaxPayload() }
+func (l *Link) Fits(size int) bool { return int64(size)+headroom <= l.MaxPayload() }
 
-// MaxPayload is the plane's own limit for a message, in bytes.
-func (l *Link) MaxPayload() int64 { return l.nc.MaxPayload() }
+// MaxPayload is the plane's own limit for a message, in bytes. Until the plane
+// was reached for the first time it is taken for what NATS has by default.
+func (l *Link) MaxPayload() int64 {
+	if limit := l.nc.MaxPayload(); limit > 0 {
+		return limit
+	}
+	return defaultPayload
+}
+
+const defaultPayload = 1 << 20
 
 // Kinds of answers to the link's own questions: one letter after the inbox.
 const (

@@ -93,7 +93,7 @@ func (d *driver) after(fx []Effect) {
 			}
 		}
 	}
-	m.settled(d.now)
+	m.settled()
 	if m.fault != "" {
 		d.failf("%s", m.fault)
 	}

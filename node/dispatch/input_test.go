@@ -48,7 +48,11 @@ func (s *script) act(word string, o *options) error {
 		if err != nil {
 			return err
 		}
-		fx = c.Ready(now, Ready{ID: id, Service: o.word("service"), Name: o.word("name")}, nil)
+		r := Ready{ID: id, Service: o.word("service"), Name: o.word("name"), Said: now}
+		if o.has("said") {
+			r.Said = o.duration("said")
+		}
+		fx = c.Ready(now, r, nil)
 	case "done": // by the inbox (its newest attempt), or by the attempt
 		a, err := lookup(s.dispatched, o.subject())
 		if err != nil {

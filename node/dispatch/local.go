@@ -52,12 +52,14 @@ func (c *Core) closedTo(s *service, r Request) (fault string, code mesh.Code) {
 type Ready struct {
 	ID      WorkerID
 	Service string
-	Name    string // for people; "": the inbox
+	Name    string        // for people; "": the inbox
+	Said    time.Duration // when it came; finding out the connection takes its time
 }
 
 // Ready takes a worker in, as idle. Of a worker that has a task in hand it is
 // ignored; under another connection it is kept until the fate of the task is
-// known. An idle worker keeps its place in line.
+// known. It frees a stuck worker, unless it was said before that one got the
+// task. An idle worker keeps its place in line.
 func (c *Core) Ready(now time.Duration, r Ready, fx []Effect) []Effect {
 	w := c.workers.byInbox[r.ID.Inbox]
 	if w != nil && w.task != nil {
@@ -65,6 +67,9 @@ func (c *Core) Ready(now time.Duration, r Ready, fx []Effect) []Effect {
 			again := r // r itself would move to the heap in every call
 			c.workers.back(w, &again)
 		}
+		return fx
+	}
+	if w != nil && !w.idle() && w.id == r.ID && r.Said < w.started {
 		return fx
 	}
 	s := c.services.get(r.Service)

@@ -222,7 +222,7 @@ func (m *model) end(now time.Duration, e Effect) {
 
 // reason holds an error's code against what is known of the task.
 func (m *model) reason(now time.Duration, j *job, code mesh.Code) {
-	ok := true
+	var ok bool
 	switch code {
 	case mesh.CodeDeadline:
 		ok = j.deadline > 0 && j.deadline <= now
@@ -232,8 +232,6 @@ func (m *model) reason(now time.Duration, j *job, code mesh.Code) {
 		ok = j.tried
 	case mesh.CodeNoService, mesh.CodeUnavailable:
 		ok = j.with == nil || m.closing
-	default:
-		ok = false
 	}
 	if !ok {
 		m.failf("%v is refused with %d at %v", j, code, now)
@@ -260,7 +258,7 @@ func (m *model) granted(fx []Effect, asker mesh.Capacity, n int) {
 }
 
 // settled looks at the whole after an input.
-func (m *model) settled(now time.Duration) {
+func (m *model) settled() {
 	if m.answer != nil {
 		m.failf("%v was done and is not answered", m.answer)
 	}

@@ -33,8 +33,10 @@ func (m *model) ready(r Ready) {
 		case w.job != nil:
 			w.again = &r
 			return
-		case w.idle() && w.Ready == r:
+		case w.idle() && w.ID == r.ID && w.Service == r.Service:
 			return // it keeps its place
+		case !w.idle() && w.ID == r.ID && r.Said < w.started:
+			return // it does not know of the task that it is stuck with
 		}
 		m.remove(w)
 	}

@@ -72,7 +72,10 @@ func (d *driver) ready() {
 	b := d.tape.next()
 	// Most workers keep to their client and service.
 	i := int(b) % len(inboxes)
-	r := Ready{ID: WorkerID{Inbox: inboxes[i], Client: uint64(i / 2)}, Service: serviceNames[i%3]}
+	r := Ready{ID: WorkerID{Inbox: inboxes[i], Client: uint64(i / 2)}, Service: serviceNames[i%3], Said: d.now}
+	if b%4 == 0 {
+		r.Said = max(0, d.now-time.Second)
+	}
 	if b >= 200 {
 		r.ID.Client, r.Service = uint64(b)%clients, serviceNames[b/8%3]
 	}

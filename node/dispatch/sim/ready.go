@@ -17,6 +17,7 @@ func (k *Worker) Ready() {
 		return
 	}
 	c.send(func() {
+		said := n.Time()
 		w.After(w.opt.Census(w.random), func() {
 			if c.run != n.run || len(n.inboxes[k.inbox]) == 0 {
 				return
@@ -25,7 +26,7 @@ func (k *Worker) Ready() {
 			for _, holder := range n.inboxes[k.inbox] {
 				id.Client = max(id.Client, holder.id)
 			}
-			w.After(w.opt.Local(w.random), func() { n.ready(dispatch.Ready{ID: id, Service: k.service}, c.run, k) })
+			w.After(w.opt.Local(w.random), func() { n.ready(dispatch.Ready{ID: id, Service: k.service, Said: said}, c.run, k) })
 		})
 	})
 }

@@ -21,7 +21,8 @@ type seen struct {
 	service string
 	since   uint64 // idle since this input
 	attempt mesh.Attempt
-	task    any // nil when idle or stuck
+	task    any           // nil when idle or stuck
+	started time.Duration // when it got the attempt
 	due     time.Duration
 	leaving bool
 	again   *dispatch.Ready
@@ -45,7 +46,8 @@ func (v *view) accept(r dispatch.Ready) {
 			s.again = &r
 		}
 		return
-	case s.idle() && s.client == r.ID.Client && s.service == r.Service:
+	case s.client != r.ID.Client:
+	case s.idle() && s.service == r.Service, !s.idle() && r.Said < s.started:
 		return
 	}
 	v.workers[r.ID.Inbox] = &seen{client: r.ID.Client, service: r.Service, since: v.inputs}
@@ -140,7 +142,7 @@ func (v *view) dispatched(e *dispatch.Effect) (client uint64, due time.Duration)
 	s := v.workers[e.To]
 	if n.world.opt.Unchecked {
 		if s != nil {
-			s.attempt, s.task, s.due = e.Attempt, e.Task, due
+			s.attempt, s.task, s.started, s.due = e.Attempt, e.Task, now, due
 			return s.client, due
 		}
 		return 0, due
@@ -157,6 +159,6 @@ func (v *view) dispatched(e *dispatch.Effect) (client uint64, due time.Duration)
 			n.world.fail("G5: %s gives %v to %s, but %s has been idle longer", n.name, e.Task, e.To, inbox)
 		}
 	}
-	s.attempt, s.task, s.due = e.Attempt, e.Task, due
+	s.attempt, s.task, s.started, s.due = e.Attempt, e.Task, now, due
 	return s.client, due
 }
