@@ -28,11 +28,11 @@ type Config struct {
 	CloudURL      string        `split_words:"true" desc:"an existing NATS as cloud plane instead of an embedded server: its URLs, separated by commas" allowed:"nats://, tls://, ws:// or wss:// and host, separated by commas; not together with MESH_PEERS"`
 	CloudCreds    string        `split_words:"true" desc:"credentials file for MESH_CLOUD_URL" allowed:"a file that can be read; only with MESH_CLOUD_URL"`
 	QueueLimit    int           `split_words:"true" default:"10000" desc:"tasks that may wait; one more is refused with 429" allowed:"a number from 1 to 10000000; 0: the default"`
-	QueueTimeout  time.Duration `split_words:"true" default:"4s" desc:"how long a task without a Mesh-Timeout may wait to start, then 503" allowed:"a duration such as 4s or 500ms; 0: the default"`
+	QueueTimeout  time.Duration `split_words:"true" default:"4s" desc:"how long a task without a Mesh-Timeout may wait to start, then 503" allowed:"a duration such as 4s or 500ms, at most 720h; 0: the default"`
 
-	AttemptTimeout time.Duration `split_words:"true" default:"0s" desc:"how long a worker may take for a task before it is given to another; 0: as long as the client waits" allowed:"a duration such as 30s, or 0"`
+	AttemptTimeout time.Duration `split_words:"true" default:"0s" desc:"how long a worker may take for a task before it is given to another; 0: as long as the client waits" allowed:"a duration such as 30s, at most 720h, or 0"`
 	MaxAttempts    int           `split_words:"true" default:"5" desc:"a task that was lost with so many workers fails with 500" allowed:"a number from 1 to 1000; 0: the default"`
-	DrainTimeout   time.Duration `split_words:"true" default:"30s" desc:"how long a node that is told to end waits for its tasks" allowed:"a duration such as 30s; 0: the default"`
+	DrainTimeout   time.Duration `split_words:"true" default:"30s" desc:"how long a node that is told to end waits for its tasks" allowed:"a duration such as 30s, at most 720h; 0: the default"`
 	Workers        int           `split_words:"true" desc:"workers that the node runs itself; 0: one if there is a MESH_WORKER_COMMAND, else none" allowed:"a number from 0 to 1000; above 0 only with MESH_WORKER_COMMAND"`
 	WorkerCommand  string        `split_words:"true" desc:"what each of them runs for every task: the payload is its standard input, its standard output the answer" allowed:"a command for sh -c"`
 	LogLevel       string        `split_words:"true" default:"info" desc:"least level that is logged" allowed:"debug, info, warn, error"`
@@ -112,10 +112,10 @@ func (c Config) check() error {
 	want(c.CloudURL == "" || isCloudURL(c.CloudURL) && len(c.Peers) == 0, "CloudURL", redact(c.CloudURL))
 	want(c.CloudCreds == "" || c.CloudURL != "" && isReadable(c.CloudCreds), "CloudCreds", c.CloudCreds)
 	want(1 <= c.QueueLimit && c.QueueLimit <= 10_000_000, "QueueLimit", strconv.Itoa(c.QueueLimit))
-	want(c.QueueTimeout > 0, "QueueTimeout", c.QueueTimeout.String())
-	want(c.AttemptTimeout >= 0, "AttemptTimeout", c.AttemptTimeout.String())
+	want(0 < c.QueueTimeout && c.QueueTimeout <= mesh.MaxTimeout, "QueueTimeout", c.QueueTimeout.String())
+	want(0 <= c.AttemptTimeout && c.AttemptTimeout <= mesh.MaxTimeout, "AttemptTimeout", c.AttemptTimeout.String())
 	want(1 <= c.MaxAttempts && c.MaxAttempts <= 1000, "MaxAttempts", strconv.Itoa(c.MaxAttempts))
-	want(c.DrainTimeout > 0, "DrainTimeout", c.DrainTimeout.String())
+	want(0 < c.DrainTimeout && c.DrainTimeout <= mesh.MaxTimeout, "DrainTimeout", c.DrainTimeout.String())
 	want(0 <= c.Workers && c.Workers <= maxWorkers && (c.Workers == 0 || c.WorkerCommand != ""), "Workers", strconv.Itoa(c.Workers))
 	want(c.WorkerCommand == "" || strings.TrimSpace(c.WorkerCommand) != "", "WorkerCommand", c.WorkerCommand)
 	_, ok := logLevels[c.LogLevel]

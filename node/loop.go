@@ -39,6 +39,7 @@ type loop struct {
 	conflict chan error // the name has to be given up
 	watch    chan watcher
 	status   chan nats.Status // of the cloud connection
+	broken   chan nats.Status // of the local connection: it was lost
 
 	census     *census
 	fences     fences
@@ -154,6 +155,8 @@ func (l *loop) serve(ctx context.Context) error {
 
 	l.status = l.plane.cloud.StatusChanged(nats.CONNECTED, nats.RECONNECTING)
 	defer l.plane.cloud.RemoveStatusListener(l.status)
+	l.broken = l.plane.local.StatusChanged(nats.RECONNECTING)
+	defer l.plane.local.RemoveStatusListener(l.broken)
 	l.lookAtCloud()
 	l.tick() // the first announcement
 	close(l.node.ready)
@@ -180,6 +183,9 @@ func (l *loop) serve(ctx context.Context) error {
 			l.admit(ready)
 		case w := <-l.watch:
 			l.watchers = append(l.watchers, w)
+		case <-l.broken:
+			l.log.Error("the node's own connection to its local server was lost; all tasks in hand run again")
+			l.apply(l.core.AllDisconnected(l.now(), l.fx[:0]))
 		case <-l.status:
 			l.lookAtCloud()
 		case <-timer.C:

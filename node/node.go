@@ -122,6 +122,15 @@ func (n *Node) serve(ctx context.Context) (err error) {
 
 // claimName asks the mesh whether another node lives under this node's name.
 func (n *Node) claimName(ctx context.Context, l *link.Link) error {
+	ctx, claimed := context.WithCancel(ctx)
+	defer claimed()
+	go func() { // Close need not wait for an answer
+		select {
+		case <-n.kill:
+			claimed()
+		case <-ctx.Done():
+		}
+	}()
 	if !n.cloud.meet(ctx, n.cfg) {
 		n.log.Warn("nobody answers on the cloud plane; going on alone until somebody does", "peers", n.cfg.Peers, "cloud", redact(n.cloud.url))
 		return nil

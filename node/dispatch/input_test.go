@@ -71,6 +71,8 @@ func (s *script) act(word string, o *options) error {
 			return err
 		}
 		fx = c.Disconnected(now, client, nil)
+	case "all-disconnected":
+		fx = c.AllDisconnected(now, nil)
 	case "leave":
 		s.printf("known: %v", c.Leave(now, o.subject()))
 	case "drain":

@@ -1,8 +1,6 @@
 package dispatch
 
 import (
-	"cmp"
-	"slices"
 	"strconv"
 	"time"
 
@@ -182,10 +180,34 @@ func (c *Core) Undelivered(now time.Duration, a mesh.Attempt, fx []Effect) []Eff
 // tasks they had in hand are lost.
 func (c *Core) Disconnected(now time.Duration, client uint64, fx []Effect) []Effect {
 	c.workers.notBack(client)
-	// All of them go first, so that no task moves from one to the next.
+	var gone []*worker
+	for w := c.workers.byClient[client]; w != nil; w = w.clientNext {
+		gone = append(gone, w)
+	}
+	return c.departed(now, gone, fx)
+}
+
+// AllDisconnected takes the end of the node's own connection to its workers:
+// what they answered meanwhile is lost, and so is word of those that went. All
+// of them are forgotten, and the tasks in hand are lost; READY brings the
+// workers back.
+func (c *Core) AllDisconnected(now time.Duration, fx []Effect) []Effect {
+	var all []*worker
+	for _, w := range c.workers.all {
+		if w.service != nil { // the slot is in use
+			c.workers.back(w, nil)
+			all = append(all, w)
+		}
+	}
+	return c.departed(now, all, fx)
+}
+
+// departed forgets workers whose connection is gone. All of them go first, so
+// that no task moves from one to the next; the tasks go on in age order.
+func (c *Core) departed(now time.Duration, gone []*worker, fx []Effect) []Effect {
 	var tasks []*task
 	var back []*Ready
-	for w := c.workers.byClient[client]; w != nil; w = c.workers.byClient[client] {
+	for _, w := range gone {
 		t, again := c.depart(now, w)
 		if t != nil {
 			tasks = append(tasks, t)
@@ -194,7 +216,7 @@ func (c *Core) Disconnected(now time.Duration, client uint64, fx []Effect) []Eff
 			back = append(back, again)
 		}
 	}
-	slices.SortStableFunc(tasks, func(a, b *task) int { return cmp.Compare(a.arrived, b.arrived) })
+	sortByAge(tasks)
 	for _, t := range tasks {
 		fx = c.lost(now, t, fx)
 	}

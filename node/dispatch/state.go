@@ -1,8 +1,6 @@
 package dispatch
 
 import (
-	"cmp"
-	"slices"
 	"time"
 
 	"github.com/brokermesh/brokermesh/mesh"
@@ -139,7 +137,7 @@ func (c *Core) abandon(now time.Duration, p *mesh.Peer, died bool, fx []Effect) 
 			tasks = append(tasks, t)
 		}
 	}
-	slices.SortStableFunc(tasks, func(a, b *task) int { return cmp.Compare(a.arrived, b.arrived) })
+	sortByAge(tasks)
 	for _, t := range tasks {
 		if died {
 			fx = c.lost(now, t, fx)

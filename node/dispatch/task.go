@@ -1,6 +1,8 @@
 package dispatch
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/brokermesh/brokermesh/mesh"
@@ -69,6 +71,11 @@ func (ts *tasks) release(t *task) {
 
 // inUse returns how many tasks there are.
 func (ts *tasks) inUse() int { return len(ts.all) - len(ts.free) }
+
+// sortByAge puts tasks that came back in the order in which they go on.
+func sortByAge(tasks []*task) {
+	slices.SortStableFunc(tasks, func(a, b *task) int { return cmp.Compare(a.arrived, b.arrived) })
+}
 
 // queue is the waiting tasks of one service, oldest first.
 type queue struct {
