@@ -25,6 +25,7 @@ var layout = map[string]struct {
 	imports []string
 }{
 	"mesh":              {pure: true},
+	"mesh/client":       {imports: []string{"mesh"}},
 	"mesh/link":         {imports: []string{"mesh"}},
 	"node/dispatch":     {pure: true, imports: []string{"mesh"}},
 	"node/dispatch/sim": {pure: true, checks: true, imports: []string{"mesh", "node/dispatch"}},

@@ -27,10 +27,18 @@ const (
 	HeaderRefusal    = "Mesh-Refusal"    // cloud answer: the delegated task was not done, and why
 	HeaderWho        = "Mesh-Who"        // cloud request: asks a name's holder for its Identity
 
+	// HeaderRetry, on an error reply, says how the request may yet be answered:
+	// RetryElsewhere.
+	HeaderRetry = "Mesh-Retry"
+
 	// The error headers of NATS micro services.
 	HeaderErrorCode = "Nats-Service-Error-Code"
 	HeaderError     = "Nats-Service-Error"
 )
+
+// RetryElsewhere is the HeaderRetry of a node that shuts down: send the request
+// again to another node, or to this one when it is back.
+const RetryElsewhere = "elsewhere"
 
 // Code classifies an error reply, after HTTP.
 type Code int

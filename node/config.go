@@ -32,6 +32,8 @@ type Config struct {
 
 	AttemptTimeout time.Duration `split_words:"true" default:"0s" desc:"how long a worker may take for a task before it is given to another; 0: as long as the client waits" allowed:"a duration such as 30s, at most 720h, or 0"`
 	MaxAttempts    int           `split_words:"true" default:"5" desc:"a task that was lost with so many workers fails with 500" allowed:"a number from 1 to 1000; 0: the default"`
+	DedupWindow    time.Duration `split_words:"true" default:"2m" desc:"how long the answer to a request with a Nats-Msg-Id is kept for its repeats" allowed:"a duration such as 2m, at most 720h; 0: the default"`
+	DedupBytes     int           `split_words:"true" default:"67108864" desc:"how many bytes of such answers are kept, the newest ones" allowed:"a number from 1 to 1000000000000; 0: the default"`
 	DrainTimeout   time.Duration `split_words:"true" default:"30s" desc:"how long a node that is told to end waits for its tasks" allowed:"a duration such as 30s, at most 720h; 0: the default"`
 	Workers        int           `split_words:"true" desc:"workers that the node runs itself; 0: one if there is a MESH_WORKER_COMMAND, else none" allowed:"a number from 0 to 1000; above 0 only with MESH_WORKER_COMMAND"`
 	WorkerCommand  string        `split_words:"true" desc:"what each of them runs for every task: the payload is its standard input, its standard output the answer" allowed:"a command for sh -c"`
@@ -115,6 +117,8 @@ func (c Config) check() error {
 	want(0 < c.QueueTimeout && c.QueueTimeout <= mesh.MaxTimeout, "QueueTimeout", c.QueueTimeout.String())
 	want(0 <= c.AttemptTimeout && c.AttemptTimeout <= mesh.MaxTimeout, "AttemptTimeout", c.AttemptTimeout.String())
 	want(1 <= c.MaxAttempts && c.MaxAttempts <= 1000, "MaxAttempts", strconv.Itoa(c.MaxAttempts))
+	want(0 < c.DedupWindow && c.DedupWindow <= mesh.MaxTimeout, "DedupWindow", c.DedupWindow.String())
+	want(1 <= c.DedupBytes && c.DedupBytes <= 1_000_000_000_000, "DedupBytes", strconv.Itoa(c.DedupBytes))
 	want(0 < c.DrainTimeout && c.DrainTimeout <= mesh.MaxTimeout, "DrainTimeout", c.DrainTimeout.String())
 	want(0 <= c.Workers && c.Workers <= maxWorkers && (c.Workers == 0 || c.WorkerCommand != ""), "Workers", strconv.Itoa(c.Workers))
 	want(c.WorkerCommand == "" || strings.TrimSpace(c.WorkerCommand) != "", "WorkerCommand", c.WorkerCommand)

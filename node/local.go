@@ -1,6 +1,7 @@
 package node
 
 import (
+	"hash/maphash"
 	"slices"
 	"strings"
 	"time"
@@ -130,7 +131,13 @@ func (l *loop) request(now time.Duration, m *nats.Msg, service string, here bool
 	if !ok {
 		return fx
 	}
+	id := m.Header.Get(nats.MsgIdHdr)
+	var hash uint64
+	if id != "" {
+		hash = maphash.Bytes(l.hash, m.Data)
+	}
 	return l.core.Request(now, dispatch.Request{
+		ID: id, Hash: hash,
 		Service: service, Timeout: timeout, Message: m,
 		Here: here || !l.link.Fits(m.Size()), // too large to cross: done here or not at all
 	}, fx)

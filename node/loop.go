@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"time"
 
@@ -26,6 +27,7 @@ type loop struct {
 	plane *plane
 	link  *link.Link
 	core  *dispatch.Core
+	hash  maphash.Seed // of payloads
 	began time.Time
 
 	// The local flow, each in the order of the dispatch connection. What the
@@ -57,7 +59,7 @@ type loop struct {
 
 	fx     []dispatch.Effect // scratch
 	alone  bool              // the cloud plane cannot be reached
-	ending bool              // the context has ended
+	ending bool              // the node shuts down
 }
 
 const (
@@ -77,12 +79,13 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 	cfg.Name, cfg.Incarnation = n.cfg.Name, n.incarnation
 	cfg.QueueLimit, cfg.QueueTimeout = n.cfg.QueueLimit, n.cfg.QueueTimeout
 	cfg.AttemptTimeout, cfg.MaxAttempts = n.cfg.AttemptTimeout, n.cfg.MaxAttempts
+	cfg.DedupWindow, cfg.DedupBytes, cfg.Inspect = n.cfg.DedupWindow, n.cfg.DedupBytes, inspect
 	if _, err := rand.Read(cfg.Seed[:]); err != nil {
 		return nil, fmt.Errorf("no random numbers: %w", err)
 	}
 	l := &loop{
 		node: n, cfg: n.cfg, log: n.log, plane: p, link: p.link,
-		core: dispatch.New(cfg), began: time.Now(),
+		core: dispatch.New(cfg), began: time.Now(), hash: maphash.MakeSeed(),
 		workers:    make(chan *nats.Msg, buffered),
 		clients:    make(chan *nats.Msg, buffered),
 		found:      make(chan []dispatch.Ready),
@@ -266,6 +269,7 @@ func (l *loop) tick() {
 // end closes the door, looks at what had already come in, answers whatever is
 // left with an error, and says goodbye.
 func (l *loop) end() error {
+	l.ending = true
 	var errs []error
 	for _, sub := range l.subs {
 		errs = append(errs, sub.Drain()) // what is on its way still arrives

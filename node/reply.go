@@ -55,12 +55,16 @@ func (l *loop) publish(m *nats.Msg) {
 	}
 }
 
-// refuse answers a request with an error reply, on the plane it came by.
+// refuse answers a request with an error reply, on the plane it came by. What a
+// node that shuts down has no worker for, or cannot finish, others can.
 func (l *loop) refuse(m *nats.Msg, code mesh.Code, reason string) {
 	header := nats.Header{
 		mesh.HeaderErrorCode: {strconv.Itoa(int(code))},
 		mesh.HeaderError:     {reason},
 		mesh.HeaderNode:      {l.cfg.Name},
+	}
+	if l.ending && code == mesh.CodeUnavailable {
+		header[mesh.HeaderRetry] = []string{mesh.RetryElsewhere}
 	}
 	l.send(m, &nats.Msg{Subject: m.Reply, Header: header})
 }
@@ -97,6 +101,13 @@ func (l *loop) reply(e *dispatch.Effect) {
 	if err := l.link.Answer(task, header, answer.Data, l.core.Capacity(e.Service)); err != nil {
 		l.complaints.add(l.now(), "cannot answer a peer", "error", err)
 	}
+}
+
+// inspect tells the core what keeping an answer costs, and whether it is an
+// error.
+func inspect(answer any) (size int, failed bool) {
+	m := answer.(*nats.Msg)
+	return m.Size(), m.Header.Get(mesh.HeaderErrorCode) != ""
 }
 
 // send publishes a reply on the plane that the request came by.

@@ -62,6 +62,37 @@ func checkTasks(c *Core) error {
 	if waitingN != c.waiting || awayN != c.away || guests != len(c.guests) {
 		return fmt.Errorf("%d waiting, %d away, %d guests; counted %d, %d, %d", c.waiting, c.away, len(c.guests), waitingN, awayN, guests)
 	}
+	return checkRepeats(c)
+}
+
+func checkRepeats(c *Core) error {
+	joinedN, kept, bytes := 0, 0, 0
+	for _, t := range c.tasks.all {
+		switch r := t.repeat; {
+		case t.place == joined:
+			joinedN++
+			if r == nil || r.leader == nil || r.leader == t || !slices.Contains(r.joined, t) {
+				return fmt.Errorf("task %d has joined %+v", t.slot, r)
+			}
+		case r != nil && (r.leader != t || c.dedup.byKey[r.key] != r):
+			return fmt.Errorf("task %d does not lead %+v", t.slot, r)
+		}
+	}
+	for r := c.dedup.oldest; r != nil; r = r.next {
+		kept++
+		bytes += r.size
+		if r.leader != nil || len(r.joined) > 0 || c.dedup.byKey[r.key] != r || r.next == nil && c.dedup.last != r {
+			return fmt.Errorf("%+v is kept", r)
+		}
+	}
+	for _, r := range c.dedup.byKey {
+		if r.leader != nil {
+			kept++
+		}
+	}
+	if joinedN != c.dedup.joined || kept != len(c.dedup.byKey) || bytes != c.dedup.bytes || bytes > c.cfg.DedupBytes {
+		return fmt.Errorf("%d joined, %d known, %d bytes; counted %d, %d, %d", c.dedup.joined, len(c.dedup.byKey), c.dedup.bytes, joinedN, kept, bytes)
+	}
 	return nil
 }
 

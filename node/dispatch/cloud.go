@@ -57,8 +57,7 @@ func (c *Core) Answered(now time.Duration, a mesh.Attempt, answer any, fx []Effe
 	c.stats.Answered++
 	c.stats.DoneAway++
 	s := t.service.name
-	fx = append(fx, Effect{Do: Reply, Task: t.message, Answer: answer, Attempt: a, Service: s, Hops: 1})
-	c.end(now, t)
+	fx = c.answer(now, t, Effect{Do: Reply, Task: t.message, Answer: answer, Attempt: a, Service: s, Hops: 1}, fx)
 	return c.feedNamed(now, s, fx)
 }
 

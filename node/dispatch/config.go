@@ -18,6 +18,10 @@ type Config struct {
 	AttemptTimeout time.Duration // bounds one run on a worker; 0: only the task's deadline does
 	MaxAttempts    int           // a task that was lost with so many workers or peers fails
 
+	DedupWindow time.Duration                           // how long an answer is kept for a repeat of its request
+	DedupBytes  int                                     // how many bytes of answers are kept
+	Inspect     func(answer any) (size int, error bool) // of an answer that may be kept; nil: no size, no error
+
 	AnnounceInterval time.Duration // least time between two announcements
 	Heartbeat        time.Duration // most time between two announcements
 	PeerExpiry       time.Duration // silence after which a peer is gone
@@ -32,6 +36,8 @@ func DefaultConfig() Config {
 		QueueLimit:       10_000,
 		QueueTimeout:     4 * time.Second, // the nats command waits 5
 		MaxAttempts:      5,
+		DedupWindow:      2 * time.Minute,
+		DedupBytes:       64 << 20,
 		AnnounceInterval: 20 * time.Millisecond,
 		Heartbeat:        time.Second,
 		PeerExpiry:       3 * time.Second, // three heartbeats

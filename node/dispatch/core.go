@@ -17,8 +17,9 @@ type Core struct {
 	workers  workers
 	services services
 	guests   map[mesh.Attempt]*task // by the origin's attempt
-	waiting  int                    // tasks in all queues
-	away     int                    // tasks with peers
+	dedup    dedup
+	waiting  int // tasks in all queues
+	away     int // tasks with peers
 
 	peers      mesh.Peers
 	alone      bool // the cloud plane cannot be reached
@@ -42,6 +43,7 @@ func New(cfg Config) *Core {
 		workers:    newWorkers(),
 		services:   newServices(),
 		guests:     make(map[mesh.Attempt]*task),
+		dedup:      dedup{byKey: make(map[repeatKey]*repeat)},
 		peers:      mesh.Peers{Expiry: cfg.PeerExpiry, RoundTrip: cfg.RoundTrip},
 		nextExpiry: cfg.PeerExpiry,
 		announcer:  mesh.Announcer{Interval: cfg.AnnounceInterval, Heartbeat: cfg.Heartbeat},
@@ -80,6 +82,7 @@ func (c *Core) Tick(now time.Duration, fx []Effect) []Effect {
 	}
 	if now >= c.announcer.Next() {
 		c.announcer.Announced(now)
+		c.dedup.purge(now, c.cfg.DedupBytes)
 		fx = append(fx, Effect{Do: Announce})
 	}
 	return fx

@@ -42,7 +42,8 @@ func (s *script) act(word string, o *options) error {
 	case "tick":
 		fx = c.Tick(now, nil)
 	case "request":
-		fx = c.Request(now, Request{Message: o.subject(), Service: o.word("service"), Timeout: o.duration("timeout"), Here: o.flag("here")}, nil)
+		fx = c.Request(now, Request{Message: o.subject(), Service: o.word("service"), Timeout: o.duration("timeout"), Here: o.flag("here"),
+			ID: o.word("id"), Hash: uint64(o.number("hash"))}, nil)
 	case "ready":
 		id, err := parseWorker(o.subject())
 		if err != nil {

@@ -12,6 +12,8 @@ type Request struct {
 	Service string
 	Timeout time.Duration // how long the client waits; 0: it did not say
 	Here    bool          // addressed to this node by name: never delegated
+	ID      string        // of the client's choice: a repeat of the request has the same; "": none
+	Hash    uint64        // of the payload, if there is an ID
 	Message any           // comes back in the effects that concern the task
 }
 
@@ -19,20 +21,41 @@ type Request struct {
 // the queue at its limit, refused.
 func (c *Core) Request(now time.Duration, r Request, fx []Effect) []Effect {
 	c.stats.Requests++
+	key := repeatKey{r.Service, r.ID}
+	if r.ID != "" {
+		c.dedup.purge(now, c.cfg.DedupBytes)
+		if known := c.dedup.byKey[key]; known != nil {
+			return c.repeated(now, known, r, fx)
+		}
+	}
 	s := c.services.get(r.Service)
 	if fault, code := c.closedTo(s, r); fault != "" {
-		c.stats.Refused++
 		c.services.tidy(s)
-		return append(fx, Effect{Do: Refuse, Task: r.Message, Code: code, Reason: fault})
+		return c.refuseNew(r, code, fault, fx)
 	}
+	t := c.admit(now, r)
+	if r.ID != "" {
+		c.dedup.begin(t, key, r.Hash)
+	}
+	return c.settle(now, t, fx)
+}
+
+// admit makes a task of a request. It is nowhere yet.
+func (c *Core) admit(now time.Duration, r Request) *task {
 	t := c.tasks.take()
-	t.service, t.message, t.here = s, r.Message, r.Here
-	s.tasks++
+	t.service, t.message, t.here = c.services.get(r.Service), r.Message, r.Here
+	t.service.tasks++
 	t.arrived, t.waitEnd = now, now+c.cfg.QueueTimeout
 	if r.Timeout > 0 {
 		t.deadline = now + r.Timeout
 	}
-	return c.settle(now, t, fx)
+	return t
+}
+
+// refuseNew answers a request that is not taken in with an error.
+func (c *Core) refuseNew(r Request, code mesh.Code, reason string, fx []Effect) []Effect {
+	c.stats.Refused++
+	return append(fx, Effect{Do: Refuse, Task: r.Message, Code: code, Reason: reason})
 }
 
 // closedTo returns why a new task cannot be taken in, "" if it can.
@@ -132,13 +155,12 @@ func (c *Core) Done(now time.Duration, a mesh.Attempt, answer any, fx []Effect) 
 	}
 	if t := w.task; t != nil {
 		w.service.ran(now - w.started)
-		fx = append(fx, Effect{Do: Reply, Guest: t.guest, Task: t.message, Answer: answer, Attempt: a, Worker: w.name, Service: t.service.name})
 		if t.guest {
 			c.stats.GuestsDone++
 		} else {
 			c.stats.Answered++
 		}
-		c.end(now, t)
+		fx = c.answer(now, t, Effect{Do: Reply, Guest: t.guest, Task: t.message, Answer: answer, Attempt: a, Worker: w.name, Service: t.service.name}, fx)
 	} else {
 		c.stats.Fenced++
 	}

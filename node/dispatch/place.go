@@ -135,6 +135,8 @@ func (c *Core) takeBack(now time.Duration, t *task) {
 		t.waitEnd += now - t.sent
 		t.peer, t.attempt = nil, mesh.Attempt{}
 		c.away--
+	case joined:
+		c.unjoin(t)
 	}
 	t.place = nowhere
 }
@@ -168,7 +170,11 @@ func (c *Core) refuse(now time.Duration, t *task, code mesh.Code, reason string,
 	}
 	fx = append(fx, Effect{Do: Refuse, Task: t.message, Code: code, Reason: reason})
 	c.stats.Refused++
+	r, leads := t.repeat, t.repeat != nil && t.place != joined
 	c.end(now, t)
+	if leads && !c.leaving {
+		fx = c.succeed(now, r, fx)
+	}
 	return fx
 }
 

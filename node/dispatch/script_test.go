@@ -72,6 +72,7 @@ func play(text []byte) ([]byte, error) {
 		sequences:  make(map[mesh.Incarnation]uint64),
 	}
 	s.cfg.Name, s.cfg.Incarnation = "DC1", 1
+	s.cfg.Inspect = func(answer any) (int, bool) { return len(answer.(string)), strings.HasPrefix(answer.(string), "error") }
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for n := 1; lines.Scan(); n++ {
 		line := lines.Text()

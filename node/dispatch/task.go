@@ -16,6 +16,7 @@ const (
 	waiting              // in its service's queue
 	running              // with a worker here
 	away                 // with a peer
+	joined               // with another task of the same id, whose answer it gets
 )
 
 // task is one request from its arrival to its answer. Its slot is used again.
@@ -37,6 +38,8 @@ type task struct {
 
 	peer *mesh.Peer    // while away
 	sent time.Duration // while away: when it was delegated
+
+	repeat *repeat // of a task with an id
 
 	attempt mesh.Attempt // away: the delegation; guest: the origin's own
 

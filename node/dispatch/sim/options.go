@@ -57,7 +57,7 @@ type Hooks struct {
 
 func (o Options) withDefaults() Options {
 	o.Nodes = max(o.Nodes, 1)
-	if o.Config == (dispatch.Config{}) {
+	if o.Config.QueueLimit == 0 {
 		o.Config = dispatch.DefaultConfig()
 	}
 	set := func(d *Delay, least, most time.Duration) {
