@@ -32,6 +32,7 @@ type Peer struct {
 	draining    bool
 	left        bool          // said goodbye; kept until it expires, so that stragglers do not revive it
 	unreachable bool          // a message to it found no subscriber; until it is heard again
+	since       time.Duration // when the first such message did
 	loads       []peerLoad    // in order of service
 	pulledUntil time.Duration // a pull is under way until answered or this late
 }
@@ -211,9 +212,18 @@ func (p *Peer) Left() bool { return p.left }
 // open reports whether the peer may be sent tasks or asked for some.
 func (p *Peer) open() bool { return !p.left && !p.unreachable }
 
+// UnreachableSince returns since when messages to the peer find no subscriber.
+func (p *Peer) UnreachableSince() (since time.Duration, unreachable bool) {
+	return p.since, p.unreachable
+}
+
 // Unreachable notes that a message to the peer found no subscriber: it gets no
 // task until it is heard again.
-func (p *Peer) Unreachable() { p.unreachable = true }
+func (p *Peer) Unreachable(now time.Duration) {
+	if !p.unreachable {
+		p.unreachable, p.since = true, now
+	}
+}
 
 // Pulling notes that the peer was asked for work and that no other pull goes
 // there until it has answered, or until the given time.

@@ -136,7 +136,7 @@ func TestPeerClosed(t *testing.T) {
 	ps := newPeers()
 	p, _ := ps.Heard(0, "a", 1)
 	p.State(0, roundTrip, report(1, 3, 3, 0))
-	p.Unreachable()
+	p.Unreachable(0)
 	if p.Free("") != 0 || ps.Overflow("", 0) != nil {
 		t.Error("an unreachable peer gets tasks")
 	}
@@ -197,7 +197,7 @@ func TestPeersViews(t *testing.T) {
 	p, _ := ps.Heard(0, "a", 1)
 	p.State(0, roundTrip, report(1, 3, 2, 0))
 	p.Sent(0, "")
-	p.Unreachable()
+	p.Unreachable(0)
 	views := ps.Views()
 	if len(views) != 1 {
 		t.Fatalf("%d peers", len(views))

@@ -115,7 +115,7 @@ func TestPullOnce(t *testing.T) {
 	if got := offered(ps.Pull(0, "", 9, 0)); got != "a 2" {
 		t.Errorf("answered: %s", got)
 	}
-	a.Unreachable()
+	a.Unreachable(0)
 	if got := offered(ps.Pull(0, "", 9, 0)); got != "nobody 0" {
 		t.Errorf("unreachable: %s", got)
 	}

@@ -42,7 +42,9 @@ func (l *loop) fromCloud(now time.Duration, m *nats.Msg, fx []dispatch.Effect) [
 	case link.Granted:
 		return l.core.PullAnswered(now, e.Peer, e.Service, e.N, fx)
 	case link.Held:
-		l.told(l.link.Tell(m, l.core.NotHeld(e.Attempts)))
+		l.told(l.link.Tell(m, l.core.NotHeld(e.Attempts), l.core.Capacity("")))
+	case link.Unanswered:
+		l.core.NoAnswer(now, e.Peer)
 	case link.NotHeld:
 		return l.core.Missing(now, e.Attempts, fx)
 	case link.Relayed:

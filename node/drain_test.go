@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/brokermesh/brokermesh/mesh"
 	"github.com/brokermesh/brokermesh/node"
 	"github.com/brokermesh/brokermesh/node/nodetest"
 )
@@ -28,8 +29,18 @@ func awaitDraining(t testing.TB, nc *nats.Conn) {
 	for {
 		answer := receive(t, ask(t, nc, within("20ms", task("too late"))))
 		if code, text := nodetest.ErrorOf(answer); code == "503" && strings.Contains(text, "shutting down") {
+			wantElsewhere(t, answer)
 			return
 		}
+	}
+}
+
+// wantElsewhere checks that a refusal tells the client to ask another node.
+func wantElsewhere(t testing.TB, m *nats.Msg) {
+	t.Helper()
+	wantError(t, m, "503")
+	if retry := m.Header.Get(mesh.HeaderRetry); retry != mesh.RetryElsewhere {
+		t.Errorf("%s: %q", mesh.HeaderRetry, retry)
 	}
 }
 
@@ -119,8 +130,8 @@ func TestDrainTimeout(t *testing.T) {
 	waiting := ask(t, client, task("waiting"))
 	m.Await("DC2", "the other to wait", func(v node.View) bool { return v.Load("").Waiting == 1 })
 	m.Shutdown("DC2") // checks that Run returns nil
-	wantError(t, receive(t, stuck), "503")
-	wantError(t, receive(t, waiting), "503")
+	wantElsewhere(t, receive(t, stuck))
+	wantElsewhere(t, receive(t, waiting))
 	m.Await("DC1", "the goodbye", func(v node.View) bool { return len(v.Peers) == 0 })
 	m.Work("DC1", 1, echo)
 	wantAnswer(t, receive(t, guest), "guest", "DC1")

@@ -79,6 +79,9 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 	cfg.Name, cfg.Incarnation = n.cfg.Name, n.incarnation
 	cfg.QueueLimit, cfg.QueueTimeout = n.cfg.QueueLimit, n.cfg.QueueTimeout
 	cfg.AttemptTimeout, cfg.MaxAttempts = n.cfg.AttemptTimeout, n.cfg.MaxAttempts
+	if n.cloud.server == nil {
+		cfg.DeadAfter = 0 // its servers restart: who cannot be reached may be cut off with them
+	}
 	cfg.DedupWindow, cfg.DedupBytes, cfg.Inspect = n.cfg.DedupWindow, n.cfg.DedupBytes, inspect
 	if _, err := rand.Read(cfg.Seed[:]); err != nil {
 		return nil, fmt.Errorf("no random numbers: %w", err)

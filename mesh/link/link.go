@@ -118,9 +118,9 @@ const (
 	Returned                    // a task comes back undone: Attempt, Losses, Reason
 	Unreachable                 // a delegation found no subscriber: Attempt
 	Granted                     // answer to a pull: Peer, Service, N
-	NotHeld                     // answer to a question: Attempts
+	NotHeld                     // answer to a question: Peer, Attempts
+	Unanswered                  // a question found no subscriber: Peer
 	Relayed                     // answer to a relayed request: Token; Nobody if none was there
-	Ignored                     // nothing to do
 )
 
 // Event is one message of the cloud plane, understood.
@@ -224,9 +224,9 @@ func (l *Link) readReply(e Event, rest string) (Event, error) {
 			e.N, err = parseCount(m.Data)
 		}
 	case replyHeld:
-		e.Kind = NotHeld
+		e.Kind, e.Peer = NotHeld, about
 		if nobody {
-			e.Kind = Ignored // its expiry settles the matter
+			e.Kind = Unanswered
 			break
 		}
 		e.Attempts, err = parseAttempts(m.Data)

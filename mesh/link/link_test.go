@@ -185,7 +185,7 @@ func TestAsk(t *testing.T) {
 	question := p.dc2.read(link.Held)
 	want(t, "attempts", question.Attempts, all)
 	for _, missing := range [][]mesh.Attempt{all[1:], nil} {
-		must(t, p.dc2.Tell(question.Message, missing))
+		must(t, p.dc2.Tell(question.Message, missing, mesh.Capacity{Node: "DC2", Incarnation: 1}))
 		want(t, "missing", p.dc1.read(link.NotHeld).Attempts, missing)
 	}
 }
@@ -258,7 +258,7 @@ func TestNobody(t *testing.T) {
 	must(t, p.dc1.Pull("DC9", "gpu", 1, capacity("DC1")))
 	want(t, "tasks", p.dc1.read(link.Granted).N, 0)
 	must(t, p.dc1.Ask("DC9", []mesh.Attempt{attempt(1)}))
-	p.dc1.read(link.Ignored)
+	p.dc1.read(link.Unanswered)
 	must(t, p.dc1.Relay("DC9", request, "77"))
 	answer := p.dc1.read(link.Relayed)
 	if answer.Token != "77" || !answer.Nobody || !link.NoResponders(answer.Message) {

@@ -79,14 +79,16 @@ func (l *Link) Grant(m *nats.Msg, n int, c mesh.Capacity) error {
 	return l.nc.PublishMsg(out)
 }
 
-// Ask asks a peer which of the attempts it does not hold.
+// Ask asks a peer which of the attempts it does not hold; with none it is a ping.
 func (l *Link) Ask(peer string, attempts []mesh.Attempt) error {
 	return l.nc.PublishMsg(&nats.Msg{Subject: mesh.HeldSubject(peer), Reply: l.inbox + replyHeld + peer, Data: appendAttempts(nil, attempts)})
 }
 
 // Tell answers a question about attempts: these are not held here.
-func (l *Link) Tell(m *nats.Msg, missing []mesh.Attempt) error {
-	return l.nc.Publish(m.Reply, appendAttempts(nil, missing))
+func (l *Link) Tell(m *nats.Msg, missing []mesh.Attempt, c mesh.Capacity) error {
+	out := &nats.Msg{Subject: m.Reply, Data: appendAttempts(nil, missing), Header: make(nats.Header, 1)}
+	setCapacity(out, c)
+	return l.nc.PublishMsg(out)
 }
 
 // Relay sends a local client's request to the named node, whose answer comes

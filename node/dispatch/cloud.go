@@ -84,7 +84,7 @@ func (c *Core) Unreachable(now time.Duration, a mesh.Attempt, fx []Effect) []Eff
 	if t == nil {
 		return fx
 	}
-	t.peer.Unreachable()
+	t.peer.Unreachable(now)
 	c.takeBack(now, t)
 	return c.again(now, t, fx)
 }
@@ -131,28 +131,67 @@ func (c *Core) PullAnswered(now time.Duration, peer, service string, granted int
 	return c.feedNamed(now, service, fx)
 }
 
-// askPeers asks each peer about the tasks it has had for an interval.
-func (c *Core) askPeers(now time.Duration, fx []Effect) []Effect {
-	c.nextAsk = now + c.cfg.AskInterval
+// watchPeers looks after the peers that have tasks of ours. Each is pinged, one
+// that could not be reached for DeadAfter is dead, and once in a while each is
+// asked about the tasks that it has had for long, which is a ping as well.
+func (c *Core) watchPeers(now time.Duration, fx []Effect) []Effect {
+	c.nextPing = now + c.cfg.PingInterval
+	ask := now >= c.nextAsk
+	if ask {
+		c.nextAsk = now + c.cfg.AskInterval
+	}
+	var dead []*mesh.Peer
 	for _, p := range c.peers.All() {
 		if p.Outstanding == 0 {
 			continue
 		}
-		var overdue []mesh.Attempt
-		for _, t := range c.tasks.all {
-			if t.place == away && t.peer == p && t.sent+c.cfg.AskInterval <= now {
-				overdue = append(overdue, t.attempt)
+		if since, unreachable := p.UnreachableSince(); unreachable && c.cfg.DeadAfter > 0 {
+			if since+c.cfg.DeadAfter <= now {
+				dead = append(dead, p)
+				continue
 			}
-			if len(overdue) == maxAsk {
-				fx = append(fx, Effect{Do: Ask, To: p.Name, Attempts: overdue})
-				overdue = nil
-			}
+			c.nextPing = min(c.nextPing, since+c.cfg.DeadAfter)
 		}
-		if overdue != nil {
-			fx = append(fx, Effect{Do: Ask, To: p.Name, Attempts: overdue})
+		asked := false
+		if ask {
+			fx, asked = c.ask(now, p, fx)
+		}
+		if !asked {
+			fx = append(fx, Effect{Do: Ask, To: p.Name})
 		}
 	}
-	return fx
+	return c.bury(now, dead, fx)
+}
+
+// ask asks a peer about the tasks that it has had for an interval.
+func (c *Core) ask(now time.Duration, p *mesh.Peer, fx []Effect) (_ []Effect, asked bool) {
+	var overdue []mesh.Attempt
+	for _, t := range c.tasks.all {
+		if t.place == away && t.peer == p && t.sent+c.cfg.AskInterval <= now {
+			overdue = append(overdue, t.attempt)
+		}
+		if len(overdue) == maxAsk {
+			fx, asked = append(fx, Effect{Do: Ask, To: p.Name, Attempts: overdue}), true
+			overdue = nil
+		}
+	}
+	if overdue != nil {
+		fx, asked = append(fx, Effect{Do: Ask, To: p.Name, Attempts: overdue}), true
+	}
+	return fx, asked
+}
+
+// NoAnswer takes the server's word that a question to the peer found no
+// subscriber.
+func (c *Core) NoAnswer(now time.Duration, peer string) {
+	p := c.peers.Find(peer)
+	if p == nil {
+		return
+	}
+	p.Unreachable(now)
+	if since, _ := p.UnreachableSince(); c.cfg.DeadAfter > 0 {
+		c.nextPing = min(c.nextPing, max(now, since+c.cfg.DeadAfter))
+	}
 }
 
 // maxAsk bounds a question: 1024 attempts are 33 KiB.

@@ -26,6 +26,8 @@ type Config struct {
 	Heartbeat        time.Duration // most time between two announcements
 	PeerExpiry       time.Duration // silence after which a peer is gone
 	RoundTrip        time.Duration // age at which a report includes a task; see mesh.Peers
+	PingInterval     time.Duration // how often a peer that has tasks of ours, and is silent, is pinged
+	DeadAfter        time.Duration // a peer that cannot be reached for so long, and has tasks of ours, is dead; 0: only PeerExpiry counts
 	AskInterval      time.Duration // how often a peer is asked about the tasks it has not answered
 	PullTimeout      time.Duration // after which an unanswered pull counts as lost
 }
@@ -42,6 +44,8 @@ func DefaultConfig() Config {
 		Heartbeat:        time.Second,
 		PeerExpiry:       3 * time.Second, // three heartbeats
 		RoundTrip:        5 * time.Millisecond,
+		PingInterval:     100 * time.Millisecond,
+		DeadAfter:        200 * time.Millisecond,
 		AskInterval:      time.Second,
 		PullTimeout:      time.Second,
 	}

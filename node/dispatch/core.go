@@ -24,7 +24,8 @@ type Core struct {
 	peers      mesh.Peers
 	alone      bool // the cloud plane cannot be reached
 	nextExpiry time.Duration
-	nextAsk    time.Duration // meaningful while tasks are away
+	nextAsk    time.Duration // meaningful, as is the next, while tasks are away
+	nextPing   time.Duration
 
 	announcer mesh.Announcer
 	sequence  uint64
@@ -63,7 +64,7 @@ func (c *Core) Wake() time.Duration {
 		at = min(at, c.due[0].due)
 	}
 	if c.away > 0 && !c.alone {
-		at = min(at, c.nextAsk)
+		at = min(at, c.nextPing)
 	}
 	return at
 }
@@ -77,8 +78,8 @@ func (c *Core) Tick(now time.Duration, fx []Effect) []Effect {
 	if now >= c.nextExpiry && !c.alone {
 		fx = c.expirePeers(now, fx)
 	}
-	if c.away > 0 && now >= c.nextAsk && !c.alone {
-		fx = c.askPeers(now, fx)
+	if c.away > 0 && now >= c.nextPing && !c.alone {
+		fx = c.watchPeers(now, fx)
 	}
 	if now >= c.announcer.Next() {
 		c.announcer.Announced(now)

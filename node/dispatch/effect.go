@@ -29,7 +29,8 @@ const (
 	Pull
 	// Grant answers the pull that came as Task: N tasks of Service are on the way.
 	Grant
-	// Ask asks the peer To which of Attempts it does not hold.
+	// Ask asks the peer To which of Attempts it does not hold; without Attempts it
+	// is a ping.
 	Ask
 	// Announce publishes the state; Core.State has it.
 	Announce

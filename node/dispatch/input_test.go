@@ -72,6 +72,8 @@ func (s *script) act(word string, o *options) error {
 			return err
 		}
 		fx = c.Disconnected(now, client, nil)
+	case "no-answer":
+		c.NoAnswer(now, o.subject())
 	case "all-disconnected":
 		fx = c.AllDisconnected(now, nil)
 	case "leave":

@@ -90,7 +90,7 @@ func (c *Core) delegate(now time.Duration, t *task, p *mesh.Peer, fx []Effect) [
 	t.attempt = c.attemptOf(t.slot, &t.generation)
 	t.place, t.peer, t.sent = away, p, now
 	if c.away++; c.away == 1 {
-		c.nextAsk = now + c.cfg.AskInterval
+		c.nextAsk, c.nextPing = now+c.cfg.AskInterval, now+c.cfg.PingInterval
 	}
 	p.Sent(now, t.service.name)
 	c.due.set(t, t.deadline)

@@ -108,7 +108,7 @@ func (c *Core) CloudLost() { c.alone = true }
 func (c *Core) CloudBack(now time.Duration, fx []Effect) []Effect {
 	c.alone = false
 	c.peers.Hear(now)
-	c.nextExpiry, c.nextAsk = now+c.cfg.PeerExpiry, now
+	c.nextExpiry, c.nextAsk, c.nextPing = now+c.cfg.PeerExpiry, now, now
 	c.changed(now)
 	return c.feedAll(now, fx)
 }
@@ -117,7 +117,12 @@ func (c *Core) CloudBack(now time.Duration, fx []Effect) []Effect {
 func (c *Core) expirePeers(now time.Duration, fx []Effect) []Effect {
 	gone, next := c.peers.Expired(now)
 	c.nextExpiry = next
-	// All of them go first, so that no task moves from one to the next.
+	return c.bury(now, gone, fx)
+}
+
+// bury forgets peers that died. All of them go first, so that no task moves from
+// one to the next.
+func (c *Core) bury(now time.Duration, gone []*mesh.Peer, fx []Effect) []Effect {
 	for _, p := range gone {
 		c.peers.Remove(p)
 	}

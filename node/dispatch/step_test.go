@@ -40,6 +40,11 @@ func (d *driver) step() {
 			d.drain()
 		case b < 10:
 			d.cloud(b%2 == 0)
+		default:
+			name, _ := d.peer()
+			d.notef("no answer from %s", name)
+			d.core.NoAnswer(d.now, name)
+			d.after(nil)
 		}
 	}
 }

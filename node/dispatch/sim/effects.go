@@ -91,7 +91,12 @@ func (n *Node) carry(e *dispatch.Effect) {
 					return n.core.Missing(now, missing, fx)
 				})
 			}, nil)
-		}, nil)
+		}, func() {
+			n.input("no one to ask", func(now time.Duration, fx []dispatch.Effect) []dispatch.Effect {
+				core.NoAnswer(now, to.name)
+				return fx
+			})
+		})
 
 	case dispatch.Announce:
 		s := core.State(w.now - n.started)

@@ -1,0 +1,185 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/brokermesh/brokermesh/mesh"
+	"github.com/brokermesh/brokermesh/mesh/client"
+)
+
+// A node that shuts down is asked again, with the same id and what is left of
+// the time. The first answer to any submission counts.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, 0)
+	c, _ := n.on()
+	done := do(patiently(t), c, client.Request{Data: []byte("x")})
+	one := n.next()
+	n.refuse(one)
+	two := n.next()
+	if one.Header.Get(nats.MsgIdHdr) != two.Header.Get(nats.MsgIdHdr) || string(two.Data) != "x" {
+		t.Errorf("first %v, then %v", one.Header, two.Header)
+	}
+	before, _ := mesh.ParseTimeout(one.Header.Get(mesh.HeaderTimeout))
+	after, err := mesh.ParseTimeout(two.Header.Get(mesh.HeaderTimeout))
+	if err != nil || after >= before {
+		t.Errorf("first %v are left, then %v, %v", before, after, err)
+	}
+	one.Data = []byte("late")
+	n.answer(one)
+	n.answer(two)
+	wantReply(t, receive(t, done), "late", 2)
+}
+
+func TestRetry(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, 0)
+	c, _ := n.on(client.Retry())
+	done := do(patiently(t), c, client.Request{Data: []byte("x")})
+	for _, code := range []string{"429", "503"} {
+		n.answer(n.next(), mesh.HeaderErrorCode, code)
+	}
+	n.answer(n.next())
+	wantReply(t, receive(t, done), "x", 3)
+
+	for code, worker := range map[string]string{"503": "w", "404": ""} {
+		done = do(patiently(t), c, client.Request{})
+		n.answer(n.next(), mesh.HeaderErrorCode, code, mesh.HeaderWorker, worker)
+		if e, ok := errors.AsType[*client.Error](receive(t, done).err); !ok || e.Worker != worker {
+			t.Errorf("%s of %q: %v", code, worker, e)
+		}
+	}
+}
+
+// A server without a node is asked until one is there.
+func TestNobodyListens(t *testing.T) {
+	t.Parallel()
+	n := startAbsent(t, 0)
+	c, _ := n.on()
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := c.Do(ctx, client.Request{}); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no node listens") {
+		t.Error(err)
+	}
+	done := do(patiently(t), c, client.Request{Data: []byte("x")})
+	n.serve()
+	n.answer(n.next())
+	wantReply(t, receive(t, done), "x", 0)
+}
+
+// What waits when the connection breaks is submitted again over the next one, at
+// once.
+func TestConnectionLost(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, 0)
+	c, nc := n.on()
+	done := do(patiently(t), c, client.Request{Data: []byte("x")})
+	for range 3 {
+		n.next()
+		cid, err := nc.GetClientID()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := n.s.DisconnectClientByID(cid); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.answer(n.next())
+	wantReply(t, receive(t, done), "x", 4)
+}
+
+// A client may be there before its node.
+func TestConnectLater(t *testing.T) {
+	t.Parallel()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := free.Addr().(*net.TCPAddr).Port
+	free.Close()
+	c := dial(t, "nats://"+free.Addr().String())
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	_, err = c.Do(ctx, client.Request{})
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "sent 0 times") || !strings.Contains(err.Error(), "not connected") {
+		t.Error(err)
+	}
+	done := do(patiently(t), c, client.Request{Data: []byte("x")})
+	n := startNode(t, port)
+	n.answer(n.next())
+	wantReply(t, receive(t, done), "x", 0) // the server is there a moment before the node
+}
+
+// With several nodes, a refused request goes to the next one, as soon as nothing
+// else is in hand at the first.
+func TestMovesOn(t *testing.T) {
+	t.Parallel()
+	a, b := startNode(t, 0), startNode(t, 0)
+	c := dial(t, a.s.ClientURL()+","+b.s.ClientURL(), client.Grace(time.Hour))
+	ctx := patiently(t)
+	held := do(ctx, c, client.Request{Data: []byte("held")})
+	inHand := a.next()
+	refused := do(ctx, c, client.Request{Data: []byte("refused")})
+	for range 3 { // it is asked again
+		a.refuse(a.next())
+	}
+	if len(b.heard) != 0 {
+		t.Error("it left while a task was in hand")
+	}
+	a.answer(inHand)
+	wantReply(t, receive(t, held), "held", 1)
+	for moved := false; !moved; {
+		select {
+		case m := <-a.heard: // sent once more before the answer was there
+			a.refuse(m)
+		case m := <-b.heard:
+			b.answer(m)
+			moved = true
+		case <-ctx.Done():
+			t.Fatal("it does not move on")
+		}
+	}
+	wantReply(t, receive(t, refused), "refused", 0)
+}
+
+// After its grace it does not wait for what is in hand; that is submitted again,
+// too.
+func TestGrace(t *testing.T) {
+	t.Parallel()
+	a, b := startNode(t, 0), startNode(t, 0)
+	c := dial(t, a.s.ClientURL()+","+b.s.ClientURL(), client.Grace(0))
+	ctx := patiently(t)
+	held := do(ctx, c, client.Request{Data: []byte("held")})
+	a.next()
+	refused := do(ctx, c, client.Request{Data: []byte("refused")})
+	a.refuse(a.next())
+	for range 2 {
+		b.answer(b.next())
+	}
+	wantReply(t, receive(t, held), "held", 2)
+	wantReply(t, receive(t, refused), "refused", 2)
+}
+
+// Options of the connection are the caller's to add.
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	n := startAbsent(t, 0)
+	dial(t, n.s.ClientURL(), client.NATS(nats.Name("mine")))
+	known, err := n.s.Connz(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, conn := range known.Conns {
+		if conn.Name == "mine" {
+			return
+		}
+	}
+	t.Errorf("no connection of that name: %+v", known.Conns)
+}
