@@ -18,22 +18,32 @@ import (
 // census finds out who a worker is. READY names an inbox; a worker is an inbox
 // and the connection that holds its subscription, which only the server knows.
 // One pass over the server's subscriptions answers for all READYs that wait,
-// and passes take at most a tenth of the time.
+// and passes take at most a tenth of the time. Once in a while a pass also looks
+// whether all workers still subscribe to their inboxes: one that does not, on a
+// connection that lives, has left without a word.
 type census struct {
 	server *localServer
-	found  chan<- []dispatch.Ready // to the loop: Client is 0 if nobody holds the inbox
+	found  chan<- counted // to the loop
 	log    *slog.Logger
 
 	mu      sync.Mutex
 	pending []dispatch.Ready
+	audit   bool          // the next pass lists all subscriptions
 	passing bool          // from the beginning of a pass until the loop has what it found
 	wake    chan struct{} // holds one token while there may be something pending
+}
+
+// counted is what a pass found.
+type counted struct {
+	ready   []dispatch.Ready    // Client is 0 if nobody holds the inbox
+	holders map[string]struct{} // every subject that is subscribed to; nil if the pass was no audit
+	began   time.Time
 }
 
 // passShare bounds the passes: after one that took d, none begins for 9 d.
 const passShare = 9
 
-func newCensus(s *localServer, found chan<- []dispatch.Ready, log *slog.Logger) *census {
+func newCensus(s *localServer, found chan<- counted, log *slog.Logger) *census {
 	return &census{server: s, found: found, log: log, wake: make(chan struct{}, 1)}
 }
 
@@ -42,6 +52,18 @@ func (c *census) ask(r dispatch.Ready) {
 	c.mu.Lock()
 	c.pending = append(c.pending, r)
 	c.mu.Unlock()
+	c.poke()
+}
+
+// look has the next pass look after all workers. It never blocks.
+func (c *census) look() {
+	c.mu.Lock()
+	c.audit = true
+	c.mu.Unlock()
+	c.poke()
+}
+
+func (c *census) poke() {
 	select {
 	case c.wake <- struct{}{}:
 	default:
@@ -72,22 +94,23 @@ func (c *census) run(done <-chan struct{}) {
 		case <-done:
 			return
 		}
-		began := time.Now()
+		result := counted{began: time.Now()}
 		c.mu.Lock()
-		ready := c.pending
-		c.pending, c.passing = nil, len(ready) > 0
+		ready, audit := c.pending, c.audit
+		c.pending, c.audit, c.passing = nil, false, len(ready) > 0 || audit
 		c.mu.Unlock()
-		if len(ready) == 0 {
+		if len(ready) == 0 && !audit {
 			continue
 		}
-		c.pass(ready)
+		result.ready = ready
+		result.holders = c.pass(ready, audit)
 		select {
-		case c.found <- ready:
+		case c.found <- result:
 		case <-done:
 			return
 		}
 		select {
-		case <-time.After(passShare * time.Since(began)):
+		case <-time.After(passShare * time.Since(result.began)):
 		case <-done:
 			return
 		}
@@ -95,8 +118,9 @@ func (c *census) run(done <-chan struct{}) {
 }
 
 // pass fills in the client id of each READY. If two connections hold an inbox,
-// the newer one is meant: the older is about to be missed.
-func (c *census) pass(ready []dispatch.Ready) {
+// the newer one is meant: the older is about to be missed. An audit returns all
+// subjects that are subscribed to.
+func (c *census) pass(ready []dispatch.Ready, audit bool) (holders map[string]struct{}) {
 	holder := make(map[string]uint64, len(ready))
 	for _, r := range ready {
 		holder[r.ID.Inbox] = 0
@@ -104,9 +128,15 @@ func (c *census) pass(ready []dispatch.Ready) {
 	list, err := c.server.Subsz(&server.SubszOptions{Subscriptions: true, Account: localAccount, Limit: 1 << 30})
 	if err != nil {
 		c.log.Error("cannot list the server's subscriptions", "error", err) // READY is repeated
-		return
+		return nil
+	}
+	if audit {
+		holders = make(map[string]struct{}, len(list.Subs))
 	}
 	for _, sub := range list.Subs {
+		if audit {
+			holders[sub.Subject] = struct{}{}
+		}
 		if known, wanted := holder[sub.Subject]; wanted {
 			holder[sub.Subject] = max(known, sub.Cid)
 		}
@@ -114,6 +144,7 @@ func (c *census) pass(ready []dispatch.Ready) {
 	for i := range ready {
 		ready[i].ID.Client = holder[ready[i].ID.Inbox]
 	}
+	return holders
 }
 
 // fences tells the loop which connections ended. The system account's event

@@ -117,3 +117,18 @@ func TestWorkerError(t *testing.T) {
 		}
 	}
 }
+
+// A worker that unsubscribes without a word, on a connection that lives, is
+// missed before the next task is sent to it.
+func TestWorkerLeavesWithoutAWord(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 1)
+	w := rawWorker(t, m, "DC1")
+	if err := w.sub.Unsubscribe(); err != nil {
+		t.Fatal(err)
+	}
+	m.AwaitWorkers("DC1", "", 0)
+	if s := m.View("DC1").Stats; s.Undelivered > 0 {
+		t.Errorf("it took a task to find out: %+v", s)
+	}
+}

@@ -120,6 +120,7 @@ func wantAnswer(t testing.TB, m *nats.Msg, payload, by string) {
 type raw struct {
 	t     testing.TB
 	nc    *nats.Conn
+	sub   *nats.Subscription
 	inbox string
 	tasks chan *nats.Msg
 }
@@ -129,9 +130,11 @@ func rawWorker(t testing.TB, m *nodetest.Mesh, name string) *raw {
 	t.Helper()
 	w := &raw{t: t, nc: m.Client(name), tasks: make(chan *nats.Msg, 10)}
 	w.inbox = w.nc.NewInbox()
-	if _, err := w.nc.ChanSubscribe(w.inbox, w.tasks); err != nil {
+	sub, err := w.nc.ChanSubscribe(w.inbox, w.tasks)
+	if err != nil {
 		t.Fatal(err)
 	}
+	w.sub = sub
 	publish(t, w.nc, &nats.Msg{Subject: mesh.SubjectReady, Reply: w.inbox})
 	m.AwaitWorkers(name, "", 1)
 	return w

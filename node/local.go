@@ -80,11 +80,17 @@ func (l *loop) onReady(now time.Duration, m *nats.Msg) {
 }
 
 // admit takes what a pass of the census found.
-func (l *loop) admit(ready []dispatch.Ready) {
+func (l *loop) admit(result counted) {
 	now := l.now()
 	l.census.received()
 	defer clear(l.left) // what a later pass finds was said after the leave
-	for _, r := range ready {
+	if result.holders != nil {
+		gone := l.core.Audit(now, result.began.Sub(l.began), func(inbox string) bool { _, held := result.holders[inbox]; return held })
+		if gone > 0 {
+			l.complaints.add(now, "workers left without a word", "workers", gone)
+		}
+	}
+	for _, r := range result.ready {
 		switch {
 		case l.left[r.ID.Inbox]:
 		case r.ID.Client == 0:

@@ -37,7 +37,7 @@ type loop struct {
 	clients chan *nats.Msg
 
 	subs     []*nats.Subscription
-	found    chan []dispatch.Ready
+	found    chan counted
 	conflict chan error // the name has to be given up
 	watch    chan watcher
 	status   chan nats.Status // of the cloud connection
@@ -91,7 +91,7 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 		core: dispatch.New(cfg), began: time.Now(), hash: maphash.MakeSeed(),
 		workers:    make(chan *nats.Msg, buffered),
 		clients:    make(chan *nats.Msg, buffered),
-		found:      make(chan []dispatch.Ready),
+		found:      make(chan counted),
 		conflict:   make(chan error, 1),
 		checkDone:  make(chan struct{}, 1),
 		watch:      make(chan watcher),
@@ -185,8 +185,8 @@ func (l *loop) serve(ctx context.Context) error {
 			l.take(m)
 		case m := <-l.link.Messages():
 			l.takeCloud(m)
-		case ready := <-l.found:
-			l.admit(ready)
+		case result := <-l.found:
+			l.admit(result)
 		case w := <-l.watch:
 			l.watchers = append(l.watchers, w)
 		case <-l.broken:
@@ -266,6 +266,7 @@ func (l *loop) tick() {
 		}
 		l.lazy, l.nextLazy = l.lazy[:0], now+lazyEvery
 		l.checkRelays(now)
+		l.census.look()
 	}
 }
 

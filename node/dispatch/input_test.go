@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -72,6 +73,9 @@ func (s *script) act(word string, o *options) error {
 			return err
 		}
 		fx = c.Disconnected(now, client, nil)
+	case "audit": // of the inboxes that are named: audit w1,w2 began=1s
+		held := strings.Split(o.subject(), ",")
+		s.printf("gone: %d", c.Audit(now, o.duration("began"), func(inbox string) bool { return slices.Contains(held, inbox) }))
 	case "no-answer":
 		c.NoAnswer(now, o.subject())
 	case "all-disconnected":

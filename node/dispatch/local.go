@@ -102,7 +102,7 @@ func (c *Core) Ready(now time.Duration, r Ready, fx []Effect) []Effect {
 		c.dismiss(now, w)
 	}
 	w = c.workers.add(r.ID)
-	w.service, w.name = s, r.Name
+	w.service, w.name, w.since = s, r.Name, now
 	if w.name == "" {
 		w.name = r.ID.Inbox
 	}
@@ -143,6 +143,20 @@ func (c *Core) Leave(now time.Duration, inbox string) bool {
 		c.workers.back(w, nil)
 	}
 	return true
+}
+
+// Audit takes a list of the inboxes that are subscribed to, as it was at time
+// began. A worker that was known by then and is not on it has left without a
+// word: as with Leave, it gets no new task and keeps the one in hand, for it may
+// yet answer. It returns how many there are.
+func (c *Core) Audit(now, began time.Duration, holds func(inbox string) bool) (gone int) {
+	for _, w := range c.workers.all {
+		if w.service != nil && w.since < began && !w.leaving && w.again == nil && !holds(w.id.Inbox) {
+			c.Leave(now, w.id.Inbox)
+			gone++
+		}
+	}
+	return gone
 }
 
 // Done takes a worker's answer. The worker is idle again, whatever the answer

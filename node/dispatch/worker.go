@@ -22,6 +22,7 @@ type worker struct {
 	name       string // for people; the inbox if the worker gave none
 	service    *service
 	leaving    bool
+	since      time.Duration // when it became known
 
 	attempt mesh.Attempt // in hand; the zero Attempt when idle
 	task    *task        // nil when idle or stuck
