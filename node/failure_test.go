@@ -132,3 +132,22 @@ func TestWorkerLeavesWithoutAWord(t *testing.T) {
 		t.Errorf("it took a task to find out: %+v", s)
 	}
 }
+
+// A worker that fails everything at once does not eat the queue: after five
+// failures in a row it is put aside.
+func TestBlackHole(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 1)
+	m.Work("DC1", 1, func(context.Context, *workerpool.Task) ([]byte, error) { return nil, errors.New("disk full") })
+	m.Work("DC1", 1, echo)
+	client := m.Client("DC1")
+	failed := 0
+	for m.View("DC1").Stats.PutAside == 0 {
+		if code, _ := nodetest.ErrorOf(receive(t, ask(t, client, task("x")))); code == "500" {
+			failed++
+		}
+	}
+	if failed != 5 {
+		t.Errorf("%d tasks failed, want 5", failed)
+	}
+}

@@ -103,11 +103,19 @@ func (l *loop) reply(e *dispatch.Effect) {
 	}
 }
 
-// inspect tells the core what keeping an answer costs, and whether it is an
+// inspect tells the core what keeping an answer costs, and its code if it is an
 // error.
-func inspect(answer any) (size int, failed bool) {
+func inspect(answer any) (size int, code mesh.Code) {
 	m := answer.(*nats.Msg)
-	return m.Size(), m.Header.Get(mesh.HeaderErrorCode) != ""
+	text := m.Header.Get(mesh.HeaderErrorCode)
+	if text == "" {
+		return m.Size(), 0
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n <= 0 {
+		n = int(mesh.CodeFailed) // an error all the same
+	}
+	return m.Size(), mesh.Code(n)
 }
 
 // send publishes a reply on the plane that the request came by.

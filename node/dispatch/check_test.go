@@ -128,8 +128,22 @@ func checkWorkers(c *Core) error {
 		if w.idle() && (w.leaving || w.again != nil) {
 			return fmt.Errorf("worker %d is idle and about to go", i)
 		}
-		if !w.idle() && (ws.holding(w.attempt) != w || w.attempt.Generation != w.generation) {
+		if (w.aside > 0) != slices.Contains(c.aside, w) || w.aside > 0 && (w.attempt != mesh.Attempt{} || w.aside < c.nextAside) {
+			return fmt.Errorf("worker %d is aside until %v, the next is at %v", i, w.aside, c.nextAside)
+		}
+		if !w.idle() && w.aside == 0 && (ws.holding(w.attempt) != w || w.attempt.Generation != w.generation) {
 			return fmt.Errorf("worker %d is not found by its attempt", i)
+		}
+	}
+	for _, s := range c.services.list {
+		n := 0
+		for _, w := range c.aside {
+			if w.service == s {
+				n++
+			}
+		}
+		if n != s.aside || n > 0 && n == s.workers && c.aside[0].aside > c.nextAside {
+			return fmt.Errorf("service %q has %d of %d workers aside, counted %d", s.name, s.aside, s.workers, n)
 		}
 	}
 	if len(ws.byInbox) != used || len(ws.free) != len(ws.all)-used {

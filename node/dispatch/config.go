@@ -18,9 +18,9 @@ type Config struct {
 	AttemptTimeout time.Duration // bounds one run on a worker; 0: only the task's deadline does
 	MaxAttempts    int           // a task that was lost with so many workers or peers fails
 
-	DedupWindow time.Duration                           // how long an answer is kept for a repeat of its request
-	DedupBytes  int                                     // how many bytes of answers are kept
-	Inspect     func(answer any) (size int, error bool) // of an answer that may be kept; nil: no size, no error
+	DedupWindow time.Duration                               // how long an answer is kept for a repeat of its request
+	DedupBytes  int                                         // how many bytes of answers are kept
+	Inspect     func(answer any) (size int, code mesh.Code) // of an answer: its bytes, and its code if it is an error; nil: none
 
 	AnnounceInterval time.Duration // least time between two announcements
 	Heartbeat        time.Duration // most time between two announcements

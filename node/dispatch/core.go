@@ -27,6 +27,9 @@ type Core struct {
 	nextAsk    time.Duration // meaningful, as is the next, while tasks are away
 	nextPing   time.Duration
 
+	aside     []*worker // that get no task for a while
+	nextAside time.Duration
+
 	announcer mesh.Announcer
 	sequence  uint64
 	draining  bool
@@ -47,6 +50,7 @@ func New(cfg Config) *Core {
 		dedup:      dedup{byKey: make(map[repeatKey]*repeat)},
 		peers:      mesh.Peers{Expiry: cfg.PeerExpiry, RoundTrip: cfg.RoundTrip},
 		nextExpiry: cfg.PeerExpiry,
+		nextAside:  never,
 		announcer:  mesh.Announcer{Interval: cfg.AnnounceInterval, Heartbeat: cfg.Heartbeat},
 	}
 }
@@ -56,7 +60,7 @@ func (c *Core) Stats() Stats { return c.stats }
 
 // Wake returns when Tick has something to do next.
 func (c *Core) Wake() time.Duration {
-	at := c.announcer.Next()
+	at := min(c.announcer.Next(), c.nextAside)
 	if !c.alone {
 		at = min(at, c.nextExpiry)
 	}
@@ -74,6 +78,9 @@ func (c *Core) Wake() time.Duration {
 func (c *Core) Tick(now time.Duration, fx []Effect) []Effect {
 	for len(c.due) > 0 && c.due[0].due <= now {
 		fx = c.overdue(now, c.due[0], fx)
+	}
+	if now >= c.nextAside {
+		fx = c.probe(now, fx)
 	}
 	if now >= c.nextExpiry && !c.alone {
 		fx = c.expirePeers(now, fx)

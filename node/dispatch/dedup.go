@@ -103,7 +103,7 @@ func (c *Core) answer(now time.Duration, t *task, reply Effect, fx []Effect) []E
 			c.end(now, follower)
 		}
 		t.repeat = nil
-		if size, failed := c.inspect(reply.Answer); failed {
+		if size, code := c.inspect(reply.Answer); code != 0 {
 			delete(c.dedup.byKey, r.key)
 		} else {
 			c.dedup.keep(r, reply, size, now+c.cfg.DedupWindow)
@@ -141,11 +141,11 @@ func (c *Core) unjoin(t *task) {
 	c.dedup.joined--
 }
 
-// inspect returns how many bytes keeping an answer costs, and whether it is an
-// error.
-func (c *Core) inspect(answer any) (size int, failed bool) {
+// inspect returns how many bytes keeping an answer costs, and its code if it is
+// an error.
+func (c *Core) inspect(answer any) (size int, code mesh.Code) {
 	if c.cfg.Inspect == nil {
-		return 0, false
+		return 0, 0
 	}
 	return c.cfg.Inspect(answer)
 }

@@ -94,7 +94,7 @@ func (c *Core) Ready(now time.Duration, r Ready, fx []Effect) []Effect {
 		return fx
 	}
 	s := c.services.get(r.Service)
-	if w != nil && w.idle() && w.id == r.ID && w.service == s && !w.leaving {
+	if w != nil && (w.idle() || w.aside > 0) && w.id == r.ID && w.service == s && !w.leaving {
 		return fx
 	}
 	s.workers++ // before the old entry goes, so that the service stays
@@ -123,7 +123,9 @@ func (c *Core) dismiss(now time.Duration, w *worker) {
 	if w.idle() {
 		s.idle.remove(w)
 	}
+	c.takeIn(w)
 	s.workers--
+	c.notAllAside(now, s)
 	c.workers.remove(w)
 	c.services.tidy(s)
 	c.changed(now)
@@ -174,7 +176,11 @@ func (c *Core) Done(now time.Duration, a mesh.Attempt, answer any, fx []Effect) 
 		} else {
 			c.stats.Answered++
 		}
+		_, code := c.inspect(answer)
 		fx = c.answer(now, t, Effect{Do: Reply, Guest: t.guest, Task: t.message, Answer: answer, Attempt: a, Worker: w.name, Service: t.service.name}, fx)
+		if w.again == nil && !w.leaving && c.judge(now, w, code) {
+			return fx
+		}
 	} else {
 		c.stats.Fenced++
 	}

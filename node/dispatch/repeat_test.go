@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/brokermesh/brokermesh/mesh"
 )
 
 // Requests with few ids, answers, errors, losses and time in any order: each
@@ -28,7 +30,7 @@ func repeats(t *testing.T, seed uint64) {
 	cfg := DefaultConfig()
 	cfg.Name, cfg.Incarnation, cfg.QueueLimit = "DC1", 1, 5
 	cfg.DedupWindow, cfg.DedupBytes = 3*time.Second, 4*repeatOverhead
-	cfg.Inspect = func(answer any) (int, bool) { return 10, answer.(bool) }
+	cfg.Inspect = func(answer any) (int, mesh.Code) { return 10, answer.(mesh.Code) }
 	c := New(cfg)
 	var now time.Duration
 	var sent []*sentRequest
@@ -64,7 +66,7 @@ func repeats(t *testing.T, seed uint64) {
 		case 4, 5:
 			for _, w := range c.workers.all {
 				if w.attempt.Slot == uint32(random.IntN(3)) && !w.idle() {
-					after(c.Done(now, w.attempt, random.IntN(4) == 0, nil))
+					after(c.Done(now, w.attempt, []mesh.Code{0, 0, 400, 500}[random.IntN(4)], nil))
 					break
 				}
 			}

@@ -72,7 +72,12 @@ func play(text []byte) ([]byte, error) {
 		sequences:  make(map[mesh.Incarnation]uint64),
 	}
 	s.cfg.Name, s.cfg.Incarnation = "DC1", 1
-	s.cfg.Inspect = func(answer any) (int, bool) { return len(answer.(string)), strings.HasPrefix(answer.(string), "error") }
+	s.cfg.Inspect = func(answer any) (size int, code mesh.Code) {
+		if strings.HasPrefix(answer.(string), "error") {
+			code = mesh.CodeFailed
+		}
+		return len(answer.(string)), code
+	}
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for n := 1; lines.Scan(); n++ {
 		line := lines.Text()

@@ -15,6 +15,7 @@ type service struct {
 	queue   queue
 	idle    idleList
 	workers int
+	aside   int // of the workers
 	guests  int
 	tasks   int     // in any place
 	runTime float64 // moving average, ns; 0: unknown

@@ -13,8 +13,8 @@ type WorkerID struct {
 	Client uint64
 }
 
-// worker is idle (in its service's idle list), busy (has a task), or stuck (has
-// an attempt whose task was taken back, and has not answered yet).
+// worker is idle (in its service's idle list), busy (has a task), stuck (has an
+// attempt whose task was taken back, and has not answered yet), or put aside.
 type worker struct {
 	slot       uint32
 	generation uint32
@@ -23,6 +23,8 @@ type worker struct {
 	service    *service
 	leaving    bool
 	since      time.Duration // when it became known
+	failures   int           // tasks in a row that failed
+	aside      time.Duration // until when it gets no task; 0: it does
 
 	attempt mesh.Attempt // in hand; the zero Attempt when idle
 	task    *task        // nil when idle or stuck
@@ -36,7 +38,7 @@ type worker struct {
 	clientPrev, clientNext *worker // among the workers of one connection
 }
 
-func (w *worker) idle() bool { return w.attempt == mesh.Attempt{} }
+func (w *worker) idle() bool { return w.attempt == mesh.Attempt{} && w.aside == 0 }
 
 // workers holds every worker of the node, by slot, inbox and connection.
 type workers struct {
