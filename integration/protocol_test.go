@@ -64,7 +64,7 @@ func TestBareHeaders(t *testing.T) {
 	client := bareClient(t, m)
 	const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	for timeout, longest := range map[string]time.Duration{"20s": 20 * time.Second, "20": 20 * time.Second, "1.5m": 90 * time.Second} {
-		client.pub("localfe", "answers", "hello", "Mesh-Timeout: "+timeout, "traceparent: "+trace, "Nats-Msg-Id: 42",
+		client.pub("localfe", "answers", "hello", "Mesh-Timeout: "+timeout, "traceparent: "+trace, "Nats-Msg-Id: for "+timeout,
 			"Many: a", "Many: b", "Mesh-Node: forged", "Mesh-Anything: x")
 		task := worker.dispatched("hello")
 		left, err := time.ParseDuration(task.get("Mesh-Timeout"))
@@ -72,7 +72,7 @@ func TestBareHeaders(t *testing.T) {
 			t.Errorf("Mesh-Timeout %q was dispatched as %q: %v", timeout, task.get("Mesh-Timeout"), err)
 		}
 		expectHeader(t, task, "traceparent", trace)
-		expectHeader(t, task, "Nats-Msg-Id", "42")
+		expectHeader(t, task, "Nats-Msg-Id", "for "+timeout)
 		if many := strings.Join(task.header["Many"], " "); many != "a b" {
 			t.Errorf("both values of a header: %q", many)
 		}

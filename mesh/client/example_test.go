@@ -20,7 +20,8 @@ func ExampleClient_Do() {
 
 	c, err := client.Connect(url) // with several nodes: "nats://dc1:4222,nats://dc2:4222"
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -32,7 +33,8 @@ func ExampleClient_Do() {
 			continue
 		}
 		if err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 		fmt.Printf("%s by %s, sent once: %t\n", reply.Data, reply.Node, reply.Sent == 1)
 	}
