@@ -23,7 +23,11 @@ import (
 // server, when it is started as one: see startWorkers and startServer.
 func TestMain(m *testing.M) {
 	if url := os.Getenv(workerOf); url != "" {
-		fmt.Fprintln(os.Stderr, workerMain(url))
+		work := workerMain
+		if os.Getenv(chaosFile) != "" {
+			work = chaosWorkers
+		}
+		fmt.Fprintln(os.Stderr, work(url))
 		os.Exit(1)
 	}
 	if filepath.Base(os.Args[0]) == "nats" {

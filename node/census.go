@@ -149,15 +149,18 @@ func (c *census) pass(ready []dispatch.Ready, audit bool) (holders map[string]st
 
 // fences tells the loop which connections ended. The system account's event
 // overtakes the last answers of the connection it tells of: those wait on the
-// dispatch connection. So the node sends itself a message over that one, behind
-// them, and acts when it arrives.
+// dispatch connection. So the loop sends itself a message over that one, behind
+// them, and counts what is in hand as lost when that arrives. From the event on
+// the connection gets no dispatch: what was sent to it before the fence, and
+// found no subscriber, has come back when the fence arrives.
 type fences struct {
 	subject string // + client id
+	ended   chan uint64
 	log     *slog.Logger
 }
 
-// watch begins to send a fence for every connection that ends.
-func (f fences) watch(system, dispatch *nats.Conn) error {
+// watch begins to tell of every connection that ends, until done is closed.
+func (f fences) watch(system *nats.Conn, done <-chan struct{}) error {
 	_, err := system.Subscribe("$SYS.ACCOUNT."+localAccount+".DISCONNECT", func(m *nats.Msg) {
 		var event struct {
 			Client struct {
@@ -168,8 +171,9 @@ func (f fences) watch(system, dispatch *nats.Conn) error {
 			f.log.Error("malformed disconnect event of the local server", "error", err)
 			return
 		}
-		if err := dispatch.Publish(f.subject+strconv.FormatUint(event.Client.ID, 10), nil); err != nil && !dispatch.IsClosed() {
-			f.log.Error("cannot send a fence", "error", err)
+		select {
+		case f.ended <- event.Client.ID:
+		case <-done:
 		}
 	})
 	return err

@@ -3,6 +3,7 @@ package node
 import (
 	"hash/maphash"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,11 +29,18 @@ func (l *loop) fromLocal(now time.Duration, m *nats.Msg, fx []dispatch.Effect) [
 		return l.onBridge(now, m, fx)
 	default:
 		if client, ok := l.fences.client(m); ok {
-			l.departed.add(client)
 			return l.core.Disconnected(now, client, fx)
 		}
 	}
 	return fx
+}
+
+// onEnded takes the end of a connection, whose last answers may still be on
+// their way: the fence comes behind them.
+func (l *loop) onEnded(client uint64) {
+	l.departed.add(client)
+	l.core.Ending(l.now(), client)
+	l.publish(&nats.Msg{Subject: l.fences.subject + strconv.FormatUint(client, 10)})
 }
 
 // onDone takes a worker's answer, or the server's word that the dispatch found

@@ -95,7 +95,7 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 		conflict:   make(chan error, 1),
 		checkDone:  make(chan struct{}, 1),
 		watch:      make(chan watcher),
-		fences:     fences{subject: p.local.NewInbox() + ".", log: n.log},
+		fences:     fences{subject: p.local.NewInbox() + ".", ended: make(chan uint64, buffered), log: n.log},
 		left:       make(map[string]bool),
 		relays:     relays{waiting: make(map[string]relay)},
 		complaints: complaints{log: n.log, kinds: make(map[string]*complaint)},
@@ -125,7 +125,7 @@ func (l *loop) subscribe() error {
 		}
 		l.subs = append(l.subs, sub)
 	}
-	if err := l.fences.watch(l.plane.system, l.plane.local); err != nil {
+	if err := l.fences.watch(l.plane.system, l.node.ended); err != nil {
 		return fmt.Errorf("subscribe to disconnect events: %w", err)
 	}
 	if err := l.link.Join(); err != nil {
@@ -179,6 +179,8 @@ func (l *loop) serve(ctx context.Context) error {
 		}
 		timer.Reset(l.core.Wake() - l.now())
 		select {
+		case client := <-l.fences.ended:
+			l.onEnded(client)
 		case m := <-l.workers:
 			l.take(m)
 		case m := <-l.clients:
@@ -230,6 +232,14 @@ func (l *loop) takeCloud(m *nats.Msg) { l.apply(l.fromCloud(l.now(), m, l.fx[:0]
 func (l *loop) takeMore() {
 	for range burst {
 		none := true
+		for more := true; more; {
+			select {
+			case client := <-l.fences.ended:
+				l.onEnded(client)
+			default:
+				more = false
+			}
+		}
 		select {
 		case m := <-l.workers:
 			l.take(m)

@@ -218,6 +218,21 @@ func (c *Core) Undelivered(now time.Duration, a mesh.Attempt, fx []Effect) []Eff
 	return fx
 }
 
+// Ending takes the word that a connection ends, whose last answers may still be
+// on their way: its workers get no new task. Disconnected follows.
+func (c *Core) Ending(now time.Duration, client uint64) {
+	c.workers.notBack(client)
+	for w := c.workers.byClient[client]; w != nil; {
+		next := w.clientNext
+		if w.task == nil {
+			c.dismiss(now, w)
+		} else {
+			w.leaving = true
+		}
+		w = next
+	}
+}
+
 // Disconnected takes the end of a connection: its workers are gone, and the
 // tasks they had in hand are lost.
 func (c *Core) Disconnected(now time.Duration, client uint64, fx []Effect) []Effect {
