@@ -2,11 +2,12 @@
 
 GO ?= go
 FUZZTIME ?= 1m
+CHAOSTIME ?= 5m
 PICTURE = github.com/charmbracelet/freeze@v0.2.2
 LINTER = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check race fuzz bench lint picture build clean
+.PHONY: help run test check race chaos fuzz bench lint picture build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +28,10 @@ check: ## what must hold before a commit: format, vet, tidy modules
 race: ## all tests under the race detector
 	$(GO) test -race ./...
 	$(GO) test -race ./integration -plane=external
+
+chaos: ## nodes, workers and servers killed at random for CHAOSTIME (default 5m) on each plane
+	$(GO) test ./integration -run TestChaos -v -chaos $(CHAOSTIME) -timeout 60m
+	$(GO) test ./integration -run TestChaos -v -chaos $(CHAOSTIME) -timeout 60m -plane=external
 
 fuzz: ## every fuzz target for FUZZTIME (default 1m)
 	@for target in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
