@@ -144,7 +144,8 @@ func (c *chaos) newNodes() {
 		n := &chaosNode{number: i, name: fmt.Sprintf("DC%d", i+1), local: "nats://" + own[0], state: chaosDown}
 		peers := []string{ports[(3*i+5)%9], ports[(3*i+8)%9]}
 		n.env = nodeEnv(n.name, "MESH_LISTEN="+own[0], "MESH_CLOUD_LISTEN="+own[1], "MESH_CLUSTER_LISTEN="+own[2],
-			"MESH_ATTEMPT_TIMEOUT="+chaosAttemptTimeout.String(), "MESH_DRAIN_TIMEOUT=10s")
+			"MESH_ATTEMPT_TIMEOUT="+chaosAttemptTimeout.String(), "MESH_DRAIN_TIMEOUT=10s",
+			"MESH_MAX_ATTEMPTS=1000") // a task may be unlucky
 		if external() {
 			n.env = append(n.env, "MESH_CLOUD_URL=nats://"+c.servers[0].client+",nats://"+c.servers[1].client)
 		} else {
