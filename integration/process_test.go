@@ -183,7 +183,9 @@ func (n *nodeProcess) sameLocal() string {
 
 func dial(t *testing.T, url string) *nats.Conn {
 	t.Helper()
-	nc, err := nats.Connect(url, nats.NoReconnect(), nats.Timeout(nodetest.Timeout))
+	// It reconnects, as clients do: with NoReconnect the library forgets answers
+	// that have arrived, but were not looked at yet, when the connection ends.
+	nc, err := nats.Connect(url, nats.Timeout(nodetest.Timeout))
 	if err != nil {
 		t.Fatalf("connect to %s: %v", url, err)
 	}
