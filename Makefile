@@ -7,7 +7,7 @@ PICTURE = github.com/charmbracelet/freeze@v0.2.2
 LINTER = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check race chaos fuzz bench lint picture build clean
+.PHONY: help run test check race chaos fuzz bench micro lint picture build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,7 +41,10 @@ fuzz: ## every fuzz target for FUZZTIME (default 1m)
 		done; \
 	done
 
-bench: ## all benchmarks
+bench: ## against plain NATS, side by side on this machine: three minutes
+	@$(GO) run ./integration/bench
+
+micro: ## all micro benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 lint: ## the linters of .golangci.yml (fetched on first use)

@@ -34,6 +34,7 @@ var layout = map[string]struct {
 	"workerpool":        {imports: []string{"mesh"}},
 	"cmd/brokermesh":    {imports: []string{"mesh", "node", "workerpool"}},
 	"integration":       {},
+	"integration/bench": {imports: []string{"node", "workerpool"}},
 }
 
 // impure is what no pure package imports of the standard library.

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// row is one line of the table: a way to be connected, and a size of payload.
+type row struct {
+	name   string
+	n      int // clients, and as many workers
+	share  int // a connection
+	size   int
+	inside bool    // all in one process
+	routed bool    // clients at one server or node, workers at another
+	target float64 // of the CPU a task, brokermesh by plain
+	speed  float64 // of the median latency, if that is what it is about
+}
+
+func rows() []row {
+	var list []row
+	for _, size := range []int{64, 1024} {
+		list = append(list,
+			row{name: "(a) a connection each", n: 100, share: 1, size: size, target: 1.2},
+			row{name: "(b) one connection a side", n: 100, share: 100, size: size, target: 1.5},
+			row{name: "(c) in process", n: 100, share: 100, size: size, inside: true, target: 1.5},
+			row{name: "(d) overflow, a connection each", n: 100, share: 1, size: size, routed: true, target: 1.5},
+			row{name: "(d) overflow, one connection a side", n: 100, share: 100, size: size, routed: true, target: 1.5},
+		)
+	}
+	return append(list, row{name: "one client, one worker", n: 1, share: 1, size: 64, speed: 1.3})
+}
+
+// start starts one side of a row.
+func (b *bench) startRow(r row, name string) (system, error) {
+	base := role{System: name, N: r.n, Share: r.share}
+	if r.inside {
+		base.Kind = all
+		return b.startSystem(func(system) role { return base })
+	}
+	at := func(kind string, which int) func(system) role {
+		return func(before system) role {
+			r := base
+			r.Kind, r.URLs = kind, []string{before[which].where.URL}
+			return r
+		}
+	}
+	first := func(system) role { return role{System: name, Kind: server, Name: "A", Routed: r.routed} }
+	if !r.routed {
+		return b.startSystem(first, at(workers, 0), at(clients, 0))
+	}
+	second := func(before system) role {
+		return role{System: name, Kind: server, Name: "B", Routed: true, Peers: []string{before[0].where.Route}}
+	}
+	return b.startSystem(first, second, at(workers, 1), at(clients, 0))
+}
+
+// sample is what one round of one side came to.
+type sample struct {
+	rate float64 // tasks a second
+	p50  time.Duration
+	p99  time.Duration
+	cpu  float64 // microseconds a task
+}
+
+// table measures all rows and prints them.
+func (b *bench) table(only string, rounds int, length time.Duration) error {
+	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Printf("%s, %d CPUs, load %s; medians of %d rounds of %s, least to most in brackets; CPU of all processes of a side\n\n",
+		runtime.Version(), runtime.NumCPU(), machineLoad(), rounds, length)
+	fmt.Fprintln(out, "clients and workers\tbytes\tsystem\ttasks/s\tp50\tp99\tCPU µs a task\tbrokermesh / plain\ttarget")
+	for _, r := range rows() {
+		if !strings.Contains(r.name, only) {
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "%s, %d bytes\n", r.name, r.size)
+		if err := b.measureRow(out, r, rounds, length); err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
+		}
+	}
+	return out.Flush()
+}
+
+// measureRow lets the two sides of a row take turns.
+func (b *bench) measureRow(out *tabwriter.Writer, r row, rounds int, length time.Duration) error {
+	names := []string{plain, mesh}
+	sides := make([]system, len(names))
+	samples := make([][]sample, len(names))
+	for i, name := range names {
+		side, err := b.startRow(r, name)
+		if err != nil {
+			return err
+		}
+		defer side.stop()
+		sides[i] = side
+	}
+	for round := range rounds + 1 { // the first one is to warm up
+		for turn := range sides {
+			i := (turn + round) % len(sides)
+			l, cpu, err := sides[i].measure(order{For: length, Size: r.size})
+			if err == nil && l.Failed > 0 {
+				err = fmt.Errorf("%s: %d requests failed; the last: %s", names[i], l.Failed, l.Fault)
+			}
+			if err != nil {
+				return err
+			}
+			if round > 0 {
+				samples[i] = append(samples[i], sample{
+					rate: float64(l.Tasks) / l.Took.Seconds(), p50: l.Latency.quantile(0.5), p99: l.Latency.quantile(0.99),
+					cpu: float64(cpu.Microseconds()) / float64(l.Tasks),
+				})
+			}
+		}
+	}
+	for i, name := range names {
+		s := samples[i]
+		fmt.Fprintf(out, "%s\t%d\t%s\t%.0f\t%s\t%s\t%s\t", r.name, r.size, name, median(rates(s)), short(median(p50s(s))), short(median(p99s(s))), spread(cpus(s), "%.1f"))
+		if i == 0 {
+			fmt.Fprintln(out, "\t")
+			continue
+		}
+		if r.speed > 0 {
+			fmt.Fprintf(out, "p50 %s\t≤ %.2f\n", spread(ratios(p50s(samples[0]), p50s(s)), "%.2f"), r.speed)
+		} else {
+			fmt.Fprintf(out, "%s\t≤ %.2f\n", spread(ratios(cpus(samples[0]), cpus(s)), "%.2f"), r.target)
+		}
+	}
+	return nil
+}
+
+func rates(s []sample) []float64 { return column(s, func(s sample) float64 { return s.rate }) }
+func cpus(s []sample) []float64  { return column(s, func(s sample) float64 { return s.cpu }) }
+func p50s(s []sample) []time.Duration {
+	return column(s, func(s sample) time.Duration { return s.p50 })
+}
+func p99s(s []sample) []time.Duration {
+	return column(s, func(s sample) time.Duration { return s.p99 })
+}
+func column[T any](s []sample, of func(sample) T) (values []T) {
+	for _, one := range s {
+		values = append(values, of(one))
+	}
+	return values
+}
+
+// ratios compares what was measured in the same round.
+func ratios[T int64 | float64 | time.Duration](plain, mesh []T) (list []float64) {
+	for i := range plain {
+		list = append(list, float64(mesh[i])/float64(plain[i]))
+	}
+	return list
+}
+
+func median[T cmp.Ordered](values []T) T {
+	values = slices.Sorted(slices.Values(values))
+	return values[len(values)/2]
+}
+
+// spread writes a median with the least and the greatest value.
+func spread(values []float64, format string) string {
+	return fmt.Sprintf(format+" ["+format+" "+format+"]", median(values), slices.Min(values), slices.Max(values))
+}
+
+// short writes a duration in three figures or so.
+func short(d time.Duration) string {
+	switch {
+	case d < 10*time.Microsecond:
+		return d.Round(10 * time.Nanosecond).String()
+	case d < time.Millisecond:
+		return d.Round(time.Microsecond).String()
+	case d < 100*time.Millisecond:
+		return d.Round(10 * time.Microsecond).String()
+	}
+	return d.Round(time.Millisecond).String()
+}
+
+// machineLoad is the load average of the last minute, if the system tells.
+func machineLoad() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	return first
+}
