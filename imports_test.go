@@ -29,10 +29,11 @@ var layout = map[string]struct {
 	"mesh/link":         {imports: []string{"mesh"}},
 	"node/dispatch":     {pure: true, imports: []string{"mesh"}},
 	"node/dispatch/sim": {pure: true, checks: true, imports: []string{"mesh", "node/dispatch"}},
+	"node/forecast":     {pure: true, imports: []string{"mesh", "node/dispatch"}},
 	"node":              {imports: []string{"mesh", "mesh/link", "node/dispatch", "workerpool"}},
 	"node/nodetest":     {imports: []string{"mesh", "node", "workerpool"}},
 	"workerpool":        {imports: []string{"mesh"}},
-	"cmd/brokermesh":    {imports: []string{"mesh", "node", "workerpool"}},
+	"cmd/brokermesh":    {imports: []string{"mesh", "node", "node/forecast", "workerpool"}},
 	"integration":       {},
 	"integration/bench": {imports: []string{"node", "workerpool"}},
 }

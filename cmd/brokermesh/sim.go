@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/brokermesh/brokermesh/node/forecast"
+)
+
+// simCommand forecasts how a mesh would do.
+func simCommand() *cobra.Command {
+	c := forecast.DefaultConfig()
+	o := simOptions{policies: []string{forecast.Default, forecast.Global}}
+	cmd := &cobra.Command{
+		Use:   "sim",
+		Short: "Forecast how long tasks would wait in a mesh: by its size, load and troubles",
+		Long: `Run the code of the nodes in virtual time, with made-up clients, workers and
+network, and tell how long tasks would wait. The first 15 % of the tasks are the
+warm-up, and not counted. The same command line gives the same result.
+
+Policies: default, the code that serves; none, the same at nodes that do not
+know of each other; peering3, as the ZeroMQ guide wrote it; queue-group, each
+task to a random worker anywhere; global, one queue without distance: the lower
+bound.
+
+The wait is from a client's request to its answer, less the time on a worker. It
+has no limit here, other than in a node.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.check(c); err != nil {
+				return err
+			}
+			return failed(o.simulate(cmd.Context(), c, cmd.OutOrStdout(), cmd.ErrOrStderr()))
+		},
+	}
+	f := cmd.Flags()
+	f.IntVar(&c.Nodes, "nodes", c.Nodes, "nodes: DC1, DC2 ...")
+	f.IntVar(&c.Workers, "workers", c.Workers, "workers of each node")
+	f.Float64Var(&c.Load, "load", c.Load, "of the whole mesh; 1: its capacity")
+	f.Float64Var(&c.Hot, "hot", c.Hot, "load of the hot nodes, by their own capacity; the others get the rest; 0: none is hot")
+	f.Float64Var(&c.HotFraction, "hot-fraction", c.HotFraction, "part of the nodes that is hot: the first ones")
+	f.Float64Var(&c.Slow, "slow", c.Slow, "how many times longer a task takes at the slow nodes; 0: none is slow")
+	f.Float64Var(&c.SlowFraction, "slow-fraction", c.SlowFraction, "part of the nodes that is slow: the last ones")
+	f.DurationVar(&c.Delay, "delay", c.Delay, "of a message from node to node, one way")
+	f.IntVar(&c.Regions, "regions", 1, "that the nodes are divided into")
+	f.DurationVar(&c.Far, "far", c.Far, "the --delay between two regions")
+	f.Var((*serviceFlag)(&c.Service), "service", "time on a worker: "+forecast.ServiceForms)
+	f.StringVar((*string)(&c.Arrivals), "arrivals", string(c.Arrivals), "poisson; onoff: four times the load for about a second, then none for three; batch: ten at once")
+	f.IntVar(&c.Tasks, "tasks", c.Tasks, "how many")
+	f.Uint64Var(&c.Seed, "seed", c.Seed, "of all that is random")
+	f.Var((*killsFlag)(&c.Kills), "kill", "NODE@TIME, such as 1@30s: the node dies with its workers; may be repeated")
+	f.Float64Var(&c.Loss, "loss", c.Loss, "part of the messages between nodes that is lost")
+	f.DurationVar(&c.Interval, "interval", c.Interval, "least time between two announcements of a node; 0: as a node has it")
+	f.StringSliceVar(&o.policies, "policy", o.policies, "one or more of "+strings.Join(forecast.Policies(), ", "))
+	f.BoolVar(&o.json, "json", false, "print JSON instead of a table")
+	return cmd
+}
+
+type simOptions struct {
+	policies []string
+	json     bool
+}
+
+// check returns all faults of the command line at once.
+func (o simOptions) check(c forecast.Config) error {
+	var faults []error
+	known := make(map[string]bool)
+	if len(o.policies) == 0 {
+		o.policies = []string{""}
+	}
+	for _, c.Policy = range o.policies {
+		for _, fault := range c.Faults() {
+			if !known[fault] {
+				known[fault] = true
+				faults = append(faults, errors.New("--"+fault))
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// simulate runs every policy, as many at a time as there are processors, and
+// prints what came of them.
+func (o simOptions) simulate(ctx context.Context, c forecast.Config, out, progress io.Writer) error {
+	results := make([]forecast.Result, len(o.policies))
+	errs := make([]error, len(o.policies))
+	ended := make([]atomic.Int64, len(o.policies))
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
+	bar := startProgress(progress, c.Tasks*len(o.policies), func() (sum int) {
+		for i := range ended {
+			sum += int(ended[i].Load())
+		}
+		return sum
+	})
+	places := make(chan struct{}, runtime.GOMAXPROCS(0))
+	var wg sync.WaitGroup
+	for i, policy := range o.policies {
+		wg.Go(func() {
+			places <- struct{}{}
+			defer func() { <-places }()
+			mine := c
+			mine.Policy = policy
+			mine.Progress = func(n int) error {
+				ended[i].Store(int64(n))
+				return context.Cause(ctx)
+			}
+			results[i], errs[i] = forecast.Run(mine)
+			if errs[i] != nil {
+				cancel()
+			}
+		})
+	}
+	wg.Wait()
+	bar.end()
+	for _, err := range errs {
+		if errors.Is(err, context.Canceled) {
+			return errors.New("ended before the forecast was complete")
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if o.json {
+		return printSimJSON(out, results)
+	}
+	return printSimTable(out, results)
+}
+
+// serviceFlag and killsFlag read flags.
+type serviceFlag forecast.Service
+
+func (f *serviceFlag) String() string { return forecast.Service(*f).String() }
+func (f *serviceFlag) Type() string   { return "kind:time" }
+func (f *serviceFlag) Set(text string) error {
+	s, err := forecast.ParseService(text)
+	*f = serviceFlag(s)
+	return err
+}
+
+type killsFlag []forecast.Kill
+
+func (f *killsFlag) Type() string { return "node@time" }
+func (f *killsFlag) String() string {
+	kills := make([]string, len(*f))
+	for i, k := range *f {
+		kills[i] = fmt.Sprintf("%d@%v", k.Node, k.At)
+	}
+	return strings.Join(kills, ",")
+}
+
+func (f *killsFlag) Set(text string) error {
+	for one := range strings.SplitSeq(text, ",") {
+		node, at, _ := strings.Cut(one, "@")
+		number, err := strconv.Atoi(strings.TrimPrefix(node, "DC"))
+		when, timeErr := time.ParseDuration(at)
+		if err != nil || timeErr != nil {
+			return errors.New("want NODE@TIME, such as 1@30s")
+		}
+		*f = append(*f, forecast.Kill{Node: number, At: when})
+	}
+	return nil
+}

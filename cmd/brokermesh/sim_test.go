@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// The fields of --json are an interface.
+func TestSimJSON(t *testing.T) {
+	var out, errs bytes.Buffer
+	args := strings.Fields("sim --nodes 3 --workers 4 --tasks 3000 --policy default,global --json")
+	if status := run(t.Context(), args, &out, &errs); status != 0 {
+		t.Fatalf("status %d: %s", status, &errs)
+	}
+	var got struct {
+		Policies []map[string]any `json:"policies"`
+	}
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Policies) != 2 || got.Policies[0]["policy"] != "default" || got.Policies[1]["policy"] != "global" {
+		t.Fatalf("%v", got)
+	}
+	for _, field := range []string{"utilisation", "delegated", "nack", "state_msgs_per_node_s", "control_msgs_per_node_s", "lost", "delayed"} {
+		if _, ok := got.Policies[0][field].(float64); !ok {
+			t.Errorf("%s is %v", field, got.Policies[0][field])
+		}
+	}
+	waits, _ := got.Policies[0]["wait_ms"].(map[string]any)
+	for _, field := range []string{"mean", "p50", "p99", "p999"} {
+		if _, ok := waits[field].(float64); !ok {
+			t.Errorf("wait_ms: %s is %v", field, waits[field])
+		}
+	}
+}
+
+func TestSimWrongFlags(t *testing.T) {
+	for args, want := range map[string]string{
+		"--nodes 0":                "--nodes: from 1",
+		"--hot 9":                  "--hot: the hot nodes alone",
+		"--service gamma:1ms":      "--service",
+		"--kill x":                 "--kill",
+		"--kill 9@1s":              "--kill: node 9 of 3",
+		"--arrivals rush":          "--arrivals",
+		"--policy default,best":    "--policy",
+		"--policy=":                "--policy",
+		"--far 1ms":                "--far: needs regions",
+		"--nonsense":               "--nonsense",
+		"--loss 2 --workers -1":    "--loss: from 0 to 0.5",
+		"--tasks 0 --interval -1s": "--interval",
+	} {
+		var out, errs bytes.Buffer
+		status := run(t.Context(), append([]string{"sim"}, strings.Fields(args)...), &out, &errs)
+		if status != exitConfig || !strings.Contains(errs.String(), want) {
+			t.Errorf("%s: status %d, %s", args, status, &errs)
+		}
+	}
+}
+
+func TestSimCutShort(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errs bytes.Buffer
+	if status := run(ctx, []string{"sim"}, &out, &errs); status != exitFailed || out.Len() > 0 {
+		t.Errorf("status %d, %s%s", status, &out, &errs)
+	}
+}

@@ -1,0 +1,78 @@
+package forecast
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// Arrivals is how the clients of a node send their tasks.
+type Arrivals string
+
+// The kinds of arrivals.
+const (
+	Poisson Arrivals = "poisson" // independent of each other
+	OnOff   Arrivals = "onoff"   // four times the load for a second, none for three; each time at random around these
+	Batch   Arrivals = "batch"   // ten at once
+)
+
+// ArrivalKinds returns all of them.
+func ArrivalKinds() []Arrivals { return []Arrivals{Poisson, OnOff, Batch} }
+
+const (
+	onTime    = time.Second
+	offTime   = 3 * time.Second
+	batchSize = 10
+)
+
+// source is the clients of one node.
+type source struct {
+	kind    Arrivals
+	service Service
+	random  *rand.Rand
+	gap     float64       // between two arrivals, mean, ns
+	onUntil time.Duration // OnOff: the end of the phase
+	next    time.Duration
+}
+
+// newSource returns the clients of a node that send so many tasks a second,
+// from the given time on.
+func newSource(c Config, node int, rate float64, from time.Duration) source {
+	s := source{
+		kind: c.Arrivals, service: c.Service, next: from,
+		random: rand.New(rand.NewPCG(c.Seed, 2*uint64(node)+1)),
+	}
+	s.gap = float64(time.Second) / rate
+	switch s.kind {
+	case OnOff:
+		s.gap *= float64(onTime) / float64(onTime+offTime)
+		at := time.Duration(s.random.ExpFloat64() * float64(offTime)) // into a phase of one kind or the other
+		if s.random.Float64() < float64(onTime)/float64(onTime+offTime) {
+			s.onUntil = from + time.Duration(s.random.ExpFloat64()*float64(onTime))
+		} else {
+			s.next += at
+			s.onUntil = s.next + time.Duration(s.random.ExpFloat64()*float64(onTime))
+		}
+	case Batch:
+		s.gap *= batchSize
+	}
+	s.advance()
+	return s
+}
+
+// advance finds the time of the next arrival.
+func (s *source) advance() {
+	s.next += time.Duration(s.random.ExpFloat64() * s.gap)
+	for s.kind == OnOff && s.next > s.onUntil {
+		s.next = s.onUntil + time.Duration(s.random.ExpFloat64()*float64(offTime))
+		s.onUntil = s.next + time.Duration(s.random.ExpFloat64()*float64(onTime))
+		s.next += time.Duration(s.random.ExpFloat64() * s.gap)
+	}
+}
+
+// size returns how many tasks come at once.
+func (s *source) size() int {
+	if s.kind == Batch {
+		return batchSize
+	}
+	return 1
+}

@@ -1,0 +1,156 @@
+package forecast
+
+import (
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/brokermesh/brokermesh/mesh"
+	"github.com/brokermesh/brokermesh/node/dispatch"
+)
+
+// cores is the code that serves: a dispatch core for each node, and around it
+// what a node's shell does, with events in the place of NATS.
+type cores struct {
+	w       *world
+	nodes   []coreNode
+	byName  map[string]int32
+	runs    pool[coreRun]
+	parcels pool[parcel]
+	reports pool[report]
+}
+
+// coreNode is one node.
+type coreNode struct {
+	index       int32
+	name        string
+	incarnation mesh.Incarnation
+	core        *dispatch.Core
+	fx          []dispatch.Effect // scratch
+	wake        time.Duration     // of the next Tick that is scheduled
+	near, far   []int32           // its neighbours
+}
+
+// coreRun is a task on a worker.
+type coreRun struct {
+	attempt mesh.Attempt
+}
+
+// unlimited stands for the limits that are lifted: years.
+const unlimited = time.Duration(math.MaxInt64 / 8)
+
+// newCores makes the nodes, with their workers. Apart: they do not hear of each
+// other.
+func newCores(w *world, together bool) *cores {
+	c := &cores{w: w, nodes: make([]coreNode, w.cfg.Nodes), byName: make(map[string]int32, w.cfg.Nodes)}
+	var neighbours [][]int32
+	if together {
+		neighbours = w.overlay()
+	}
+	for i := range c.nodes {
+		n := &c.nodes[i]
+		n.index, n.name, n.incarnation = int32(i), w.names[i], mesh.Incarnation(i+1)
+		c.byName[n.name] = n.index
+		n.core = dispatch.New(coreConfig(w.cfg, n))
+		for worker := range w.cfg.Workers {
+			id := dispatch.WorkerID{Inbox: "w" + strconv.Itoa(worker), Client: uint64(worker + 1)}
+			n.fx = n.core.Ready(0, dispatch.Ready{ID: id}, n.fx[:0])
+		}
+		n.wake = w.firstTick()
+		w.events.push(event{at: n.wake, node: n.index, kind: tick})
+		if !together {
+			continue
+		}
+		for _, peer := range neighbours[i] {
+			if w.region[peer] == w.region[i] {
+				n.near = append(n.near, peer)
+			} else {
+				n.far = append(n.far, peer)
+			}
+		}
+	}
+	return c
+}
+
+// coreConfig is the configuration of a node as it comes, but for the limits.
+func coreConfig(c Config, n *coreNode) dispatch.Config {
+	cfg := dispatch.DefaultConfig()
+	cfg.Name, cfg.Incarnation = n.name, n.incarnation
+	r := rand.New(rand.NewPCG(c.Seed, 2*uint64(n.index)+2))
+	for i := 0; i < len(cfg.Seed); i += 8 {
+		binary.LittleEndian.PutUint64(cfg.Seed[i:], r.Uint64())
+	}
+	cfg.QueueLimit, cfg.QueueTimeout, cfg.MaxAttempts = math.MaxInt, unlimited, math.MaxInt
+	cfg.AnnounceInterval = c.interval()
+	cfg.Heartbeat = max(cfg.Heartbeat, cfg.AnnounceInterval)
+	cfg.PeerExpiry = max(cfg.PeerExpiry, 3*cfg.Heartbeat)
+	return cfg
+}
+
+// apply carries out effects and sees to it that the node is woken when it wants.
+func (c *cores) apply(n *coreNode, fx []dispatch.Effect) {
+	for i := range fx {
+		c.carry(n, &fx[i])
+	}
+	clear(fx)
+	n.fx = fx[:0]
+	if at := max(n.core.Wake(), c.w.now); at < n.wake {
+		n.wake = at
+		c.w.events.push(event{at: at, node: n.index, kind: tick})
+	}
+}
+
+func (c *cores) submit(t *task) {
+	n := &c.nodes[t.origin]
+	c.apply(n, n.core.Request(c.w.now, dispatch.Request{Message: t}, n.fx))
+}
+
+func (c *cores) happen(e event) {
+	n := &c.nodes[e.node]
+	switch e.kind {
+	case tick:
+		c.tick(n, e.at)
+	case finish:
+		r := c.runs.at(e.ref)
+		if c.w.dead[e.node] {
+			return
+		}
+		c.apply(n, n.core.Done(c.w.now, r.attempt, nil, n.fx))
+		c.runs.release(e.ref)
+	case hear:
+		c.hear(n, e.ref)
+	case arrived:
+		c.arrived(n, e.ref)
+	case bounced:
+		c.bounced(n, e.ref)
+	}
+}
+
+func (c *cores) tick(n *coreNode, at time.Duration) {
+	w := c.w
+	if w.dead[n.index] || at != n.wake {
+		return // it is woken earlier, and has been
+	}
+	n.wake = unlimited
+	fx := n.fx
+	if n.core.Wake() <= w.now {
+		fx = n.core.Tick(w.now, fx)
+	}
+	c.apply(n, fx)
+}
+
+// die ends a node. Its peers find out by themselves. Its clients ask others.
+func (c *cores) die(node int32) {
+	w := c.w
+	w.all(func(t *task) {
+		switch node {
+		case t.origin:
+			w.again(t, w.cfg.Delay)
+		case t.at:
+			t.delayed = true
+			w.move(t, moving) // until its origin finds out
+		}
+	})
+}

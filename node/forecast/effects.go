@@ -1,0 +1,97 @@
+package forecast
+
+import (
+	"github.com/brokermesh/brokermesh/node/dispatch"
+)
+
+// carry does what an effect of a core asks for.
+func (c *cores) carry(n *coreNode, e *dispatch.Effect) {
+	w := c.w
+	switch e.Do {
+	case dispatch.Dispatch:
+		c.begin(n, e)
+
+	case dispatch.Reply:
+		if !e.Guest {
+			t := e.Task.(*task)
+			w.end(t)
+			return
+		}
+		g := e.Task.(*parcel)
+		if g.valid() {
+			g.task.at = g.from
+			w.move(g.task, moving)
+		}
+		a := c.parcel(n, g.from, answer, g)
+		a.capacity = n.core.Capacity(e.Service)
+		c.send(n, a)
+		c.parcels.release(g.id)
+
+	case dispatch.Refuse:
+		w.lose(e.Task.(*task))
+
+	case dispatch.Delegate:
+		t := e.Task.(*task)
+		p := c.parcel(n, c.byName[e.To], delegation, nil)
+		t.at, t.away = p.to, true
+		t.try++
+		w.move(t, moving)
+		p.task, p.try, p.attempt = t, t.try, e.Attempt
+		p.age, p.losses = e.Age, e.Losses
+		p.capacity = n.core.Capacity(e.Service)
+		c.send(n, p)
+
+	case dispatch.Return:
+		g := e.Task.(*parcel)
+		if g.valid() {
+			g.task.at = g.from
+			w.move(g.task, moving)
+			if g.task.counts {
+				w.meter.nack++
+			}
+		}
+		r := c.parcel(n, g.from, refusal, g)
+		r.losses = e.Losses
+		r.capacity = n.core.Capacity(e.Service)
+		c.send(n, r)
+		c.parcels.release(g.id)
+
+	case dispatch.Pull:
+		p := c.parcel(n, c.byName[e.To], pull, nil)
+		p.n, p.capacity = e.N, n.core.Capacity(e.Service)
+		c.send(n, p)
+
+	case dispatch.Grant:
+		p := c.parcel(n, c.byName[e.To], grant, nil)
+		p.n, p.capacity = e.N, n.core.Capacity(e.Service)
+		c.send(n, p)
+
+	case dispatch.Ask:
+		p := c.parcel(n, c.byName[e.To], ask, nil)
+		p.attempts = e.Attempts
+		c.send(n, p)
+
+	case dispatch.Announce:
+		c.announce(n)
+	}
+}
+
+// begin has a worker run a task of the node's own clients, or a guest.
+func (c *cores) begin(n *coreNode, e *dispatch.Effect) {
+	w := c.w
+	r, id := c.runs.take()
+	*r = coreRun{attempt: e.Attempt}
+	own, isOwn := e.Task.(*task)
+	t, valid := own, true
+	if isOwn {
+		t.try++
+		t.away = false
+	} else {
+		g := e.Task.(*parcel)
+		t, valid = g.task, g.valid()
+	}
+	if valid {
+		w.begin(t, n.index)
+	}
+	w.events.push(event{at: w.now + w.runs(t, n.index), node: n.index, ref: id, kind: finish})
+}

@@ -1,0 +1,129 @@
+package forecast
+
+import (
+	"time"
+
+	"github.com/brokermesh/brokermesh/mesh"
+)
+
+// parcel is a message between two nodes. A delegation is kept until its guest
+// is answered or given back.
+type parcel struct {
+	id       int32
+	kind     parcelKind
+	from, to int32
+	task     *task
+	try      uint32 // of the task
+	attempt  mesh.Attempt
+	age      time.Duration
+	losses   int
+	n        int
+	capacity mesh.Capacity
+	attempts []mesh.Attempt
+}
+
+type parcelKind uint8
+
+const (
+	delegation parcelKind = iota
+	answer
+	refusal
+	pull
+	grant
+	ask
+	held
+)
+
+// valid reports whether the task is still in the try that the parcel is of.
+func (p *parcel) valid() bool { return p.task.try == p.try }
+
+// parcel begins a message from a node, about the task of another message if
+// that is given.
+func (c *cores) parcel(n *coreNode, to int32, kind parcelKind, about *parcel) *parcel {
+	p, id := c.parcels.take()
+	*p = parcel{id: id, kind: kind, from: n.index, to: to}
+	if about != nil {
+		p.task, p.try, p.attempt = about.task, about.try, about.attempt
+	}
+	return p
+}
+
+// send sends a message. One that is lost says so to nobody.
+func (c *cores) send(n *coreNode, p *parcel) {
+	w := c.w
+	if p.kind > answer {
+		w.meter.sentControl()
+	}
+	if w.drops() {
+		if p.task != nil && p.valid() {
+			p.task.delayed = true
+		}
+		c.parcels.release(p.id)
+		return
+	}
+	w.events.push(event{at: w.now + w.delay(n.index, p.to), node: p.to, ref: p.id, kind: arrived})
+}
+
+// arrived gives a message to the core of its node. The sender of one to a dead
+// node hears that nobody is there.
+func (c *cores) arrived(n *coreNode, id int32) {
+	w, p := c.w, c.parcels.at(id)
+	if w.dead[n.index] {
+		if p.kind == delegation || p.kind == ask {
+			w.events.push(event{at: w.now + w.delay(p.to, p.from), node: p.from, ref: id, kind: bounced})
+			return
+		}
+		c.parcels.release(id)
+		return
+	}
+	now, fx := w.now, n.fx
+	if p.capacity.Node != "" && p.kind != pull {
+		fx = n.core.PeerCapacity(now, p.capacity, fx)
+	}
+	switch p.kind {
+	case delegation:
+		from := &c.nodes[p.from]
+		d := mesh.Delegation{Origin: from.name, Incarnation: from.incarnation, Attempt: p.attempt, Age: p.age, Losses: p.losses}
+		c.apply(n, n.core.Guest(now, d, p, fx))
+		return // the core has the parcel
+	case answer:
+		fx = n.core.Answered(now, p.attempt, nil, fx)
+	case refusal:
+		if p.valid() {
+			w.move(p.task, waiting)
+		}
+		fx = n.core.Returned(now, p.attempt, p.losses, fx)
+	case pull:
+		fx = n.core.Pulled(now, p.capacity, p.n, nil, fx)
+	case grant:
+		fx = n.core.PullAnswered(now, c.nodes[p.from].name, "", p.n, fx)
+	case ask:
+		h := c.parcel(n, p.from, held, nil)
+		h.attempts, h.capacity = n.core.NotHeld(p.attempts), n.core.Capacity("")
+		c.send(n, h)
+	case held:
+		fx = n.core.Missing(now, p.attempts, fx)
+	}
+	c.parcels.release(id)
+	c.apply(n, fx)
+}
+
+// bounced tells the sender of a message that nobody is there.
+func (c *cores) bounced(n *coreNode, id int32) {
+	w, p := c.w, c.parcels.at(id)
+	defer c.parcels.release(id)
+	if w.dead[n.index] {
+		return
+	}
+	if p.kind == ask {
+		n.core.NoAnswer(w.now, c.nodes[p.to].name)
+		c.apply(n, n.fx)
+		return
+	}
+	if p.valid() {
+		p.task.delayed = true
+		p.task.at = n.index
+		w.move(p.task, waiting)
+	}
+	c.apply(n, n.core.Unreachable(w.now, p.attempt, n.fx))
+}
