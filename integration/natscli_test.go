@@ -29,8 +29,10 @@ func natsMain(args []string) error {
 	}
 	defer nc.Close()
 	switch args = flags.Args(); {
-	case len(args) == 3 && args[0] == "req":
-		answer, err := nc.Request(args[1], []byte(args[2]), 5*time.Second)
+	case len(args) == 5 && args[0] == "req" && args[3] == "-H":
+		name, value, _ := strings.Cut(args[4], ":")
+		request := &nats.Msg{Subject: args[1], Data: []byte(args[2]), Header: nats.Header{name: {value}}}
+		answer, err := nc.RequestMsg(request, 5*time.Second)
 		if err != nil {
 			return err
 		}

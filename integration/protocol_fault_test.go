@@ -121,7 +121,7 @@ func TestBareFaults(t *testing.T) {
 	stranger.pub("localbe.ready", "queue.inbox", "", "Mesh-Worker: what is this")
 	m.AwaitIdle("DC1", "", 2)
 	for range 2 { // one task each: the least recently used worker has the turn
-		client.pub("localfe", "answers", "hello")
+		client.pub("localfe", "answers", "hello", "Any: thing")
 	}
 	worker.pub(worker.dispatched("hello").reply, "", "")
 	expectHeader(t, client.next(), "Mesh-Worker", "my.inbox")

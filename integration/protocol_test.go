@@ -44,18 +44,37 @@ func TestBareTask(t *testing.T) {
 	if answer.subject != "answers" || answer.body != "HELLO" {
 		t.Errorf("answered with %+v", answer)
 	}
-	expectHeader(t, answer, "Mesh-Node", "DC1")
-	expectHeader(t, answer, "Mesh-Worker", "w1")
-	expectHeader(t, answer, "Mesh-Hops", "0")
-	expectHeader(t, answer, "Mesh-Attempt", strings.TrimPrefix(task.reply, "localbe.done."))
+	if answer.header != nil {
+		t.Errorf("headers that nobody asked for: %v", answer.header)
+	}
 
-	// The answer was the worker's next READY.
+	// The answer was the worker's next READY. An answer with a header tells who gave
+	// it, as one to a request with a header does.
 	client.pub("localfe", "answers", "")
 	task = worker.dispatched("")
 	worker.pub(task.reply, "", "", "Colour: red", "Mesh-Node: forged")
 	answer = client.next()
 	expectHeader(t, answer, "Colour", "red")
-	expectHeader(t, answer, "Mesh-Node", "DC1")
+	expectGivenBy(t, answer, "DC1", "0", task)
+	for _, header := range []string{"Mesh-Timeout: 30s", "Any: thing"} {
+		client.pub("localfe", "answers", "hello", header)
+		task = worker.dispatched("hello")
+		worker.pub(task.reply, "", "HELLO")
+		expectGivenBy(t, client.next(), "DC1", "0", task)
+	}
+	client.pub("cloud.DC1", "answers", "hello")
+	task = worker.dispatched("hello")
+	worker.pub(task.reply, "", "HELLO")
+	expectGivenBy(t, client.next(), "DC1", "0", task)
+}
+
+// expectGivenBy checks that an answer tells who gave it: w1.
+func expectGivenBy(t testing.TB, answer bareMsg, node, hops string, task bareMsg) {
+	t.Helper()
+	expectHeader(t, answer, "Mesh-Node", node)
+	expectHeader(t, answer, "Mesh-Worker", "w1")
+	expectHeader(t, answer, "Mesh-Hops", hops)
+	expectHeader(t, answer, "Mesh-Attempt", strings.TrimPrefix(task.reply, "localbe.done."))
 }
 
 func TestBareHeaders(t *testing.T) {
@@ -164,12 +183,19 @@ func TestBareNamedService(t *testing.T) {
 	}
 	worker.pub(task.reply, "", "HELLO")
 	answer := client.next()
-	expectHeader(t, answer, "Mesh-Node", "DC2")
-	expectHeader(t, answer, "Mesh-Worker", "w1")
-	expectHeader(t, answer, "Mesh-Hops", "1")
-	expectHeader(t, answer, "Mesh-Attempt", strings.TrimPrefix(task.reply, "localbe.done."))
+	expectGivenBy(t, answer, "DC2", "1", task)
 	if len(answer.header) != 4 || answer.body != "HELLO" {
 		t.Errorf("answered with %+v", answer)
+	}
+
+	client.pub("localfe.upper-case", "answers", "bare")
+	task = worker.dispatched("bare")
+	if task.header != nil {
+		t.Errorf("a bare request was dispatched as %+v", task)
+	}
+	worker.pub(task.reply, "", "BARE")
+	if answer := client.next(); answer.header != nil || answer.body != "BARE" {
+		t.Errorf("a bare request was answered with %+v", answer)
 	}
 }
 

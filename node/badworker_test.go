@@ -94,7 +94,7 @@ func TestAnswerTooLarge(t *testing.T) {
 			client := m.Client(at[:3])
 			for _, data := range [][]byte{huge, large} {
 				m.AwaitIdle("DC2", "", 1)
-				answers := ask(t, client, &nats.Msg{Subject: subject})
+				answers := ask(t, client, signed(&nats.Msg{Subject: subject}))
 				w.answer(receive(t, w.tasks), nil, data)
 				if got := receive(t, answers); len(data) > node.MaxTask {
 					wantError(t, got, "500")

@@ -90,12 +90,11 @@ func (l *loop) onRelayed(e link.Event) {
 		l.refuse(r.request, mesh.CodeUnavailable, "no node "+r.node()+" in the mesh")
 		return
 	}
-	out := &nats.Msg{Subject: r.request.Reply, Header: e.Message.Header, Data: e.Message.Data}
-	if fault := l.replyFault(r.request, out); fault != "" {
+	if fault := l.replyFault(r.request, e.Message.Header, e.Message.Data); fault != "" {
 		l.refuse(r.request, mesh.CodeFailed, fault)
 		return
 	}
-	l.publish(out)
+	l.send(r.request, e.Message.Header, e.Message.Data)
 }
 
 // checkRelays refuses the requests whose node is gone, with what it had in hand,

@@ -101,6 +101,7 @@ func (l *loop) onGuest(now time.Duration, e link.Event, fx []dispatch.Effect) []
 		l.refuse(e.Message, mesh.CodeBadRequest, fault)
 		return fx
 	}
+	e.Message.Header = asked(e.Message.Header, e.Delegation.Left > 0)
 	return l.core.Guest(now, e.Delegation, e.Message, fx)
 }
 

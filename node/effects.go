@@ -50,16 +50,12 @@ func (l *loop) told(err error) {
 // how much of it is left.
 func (l *loop) dispatch(e *dispatch.Effect, fx []dispatch.Effect) []dispatch.Effect {
 	task := e.Task.(*nats.Msg)
-	out := &nats.Msg{Subject: e.To, Reply: mesh.DoneSubject(e.Attempt), Header: task.Header, Data: task.Data}
-	if e.Left > 0 {
-		if out.Header == nil {
-			out.Header = make(nats.Header, 1)
-			task.Header = out.Header
-		}
-		out.Header[mesh.HeaderTimeout] = []string{mesh.FormatTimeout(e.Left)}
+	if e.Left > 0 { // then there are headers
+		task.Header[mesh.HeaderTimeout] = []string{mesh.FormatTimeout(e.Left)}
 	}
-	err := l.plane.local.PublishMsg(out)
-	delete(out.Header, mesh.HeaderTimeout)
+	l.out = nats.Msg{Subject: e.To, Reply: mesh.DoneSubject(e.Attempt), Header: task.Header, Data: task.Data}
+	err := l.plane.local.PublishMsg(&l.out)
+	delete(task.Header, mesh.HeaderTimeout)
 	if err != nil {
 		l.complaints.add(l.now(), "cannot dispatch", "error", err)
 		return l.core.Undelivered(l.now(), e.Attempt, fx)

@@ -7,6 +7,8 @@ import (
 	"log"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/brokermesh/brokermesh/mesh"
 	"github.com/brokermesh/brokermesh/node"
 	"github.com/brokermesh/brokermesh/workerpool"
@@ -36,7 +38,8 @@ func ExampleNode() {
 			func(_ context.Context, t *workerpool.Task) ([]byte, error) { return bytes.ToUpper(t.Data), nil }))
 	}()
 
-	answer, err := nc.Request(mesh.SubjectRequest, []byte("hello"), 10*time.Second)
+	request := &nats.Msg{Subject: mesh.SubjectRequest, Data: []byte("hello"), Header: nats.Header{mesh.HeaderTimeout: {"10s"}}}
+	answer, err := nc.RequestMsg(request, 10*time.Second)
 	if err != nil {
 		log.Fatal(err)
 	}

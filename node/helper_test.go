@@ -77,7 +77,13 @@ func ask(t testing.TB, nc *nats.Conn, m *nats.Msg) <-chan *nats.Msg {
 func task(payload string) *nats.Msg { return taskFor("", payload) }
 
 func taskFor(service, payload string) *nats.Msg {
-	return &nats.Msg{Subject: mesh.WithService(mesh.SubjectRequest, service), Data: []byte(payload)}
+	return signed(&nats.Msg{Subject: mesh.WithService(mesh.SubjectRequest, service), Data: []byte(payload)})
+}
+
+// signed has a request ask who gives the answer: by any header.
+func signed(m *nats.Msg) *nats.Msg {
+	m.Header = nats.Header{"From": {"test"}}
+	return m
 }
 
 // within sets the time that the client of a request waits.

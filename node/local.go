@@ -145,6 +145,7 @@ func (l *loop) request(now time.Duration, m *nats.Msg, service string, here bool
 	if !ok {
 		return fx
 	}
+	m.Header = asked(m.Header, here || timeout > 0)
 	id := m.Header.Get(nats.MsgIdHdr)
 	var hash uint64
 	if id != "" {
@@ -155,6 +156,21 @@ func (l *loop) request(now time.Duration, m *nats.Msg, service string, here bool
 		Service: service, Timeout: timeout, Message: m,
 		Here: here || !l.link.Fits(m.Size()), // too large to cross: done here or not at all
 	}, fx)
+}
+
+// asked returns the headers of a request, nil if its answer need not tell who
+// gave it: whoever sends no header, or none that is left when the mesh's own are
+// off, wants none. To be told one names a node or a deadline, or sends a header.
+func asked(h nats.Header, told bool) nats.Header {
+	switch {
+	case len(h) > 0:
+		return h
+	case !told:
+		return nil
+	case h == nil:
+		return nats.Header{}
+	}
+	return h
 }
 
 // accept checks what every request must keep to, takes off the headers that

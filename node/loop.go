@@ -58,6 +58,7 @@ type loop struct {
 	life       context.Context // ends with the loop
 
 	fx     []dispatch.Effect // scratch
+	out    nats.Msg          // scratch: what is being sent
 	alone  bool              // the cloud plane cannot be reached
 	ending bool              // the node shuts down
 }

@@ -66,41 +66,52 @@ func (l *loop) refuse(m *nats.Msg, code mesh.Code, reason string) {
 	if l.ending && code == mesh.CodeUnavailable {
 		header[mesh.HeaderRetry] = []string{mesh.RetryElsewhere}
 	}
-	l.send(m, &nats.Msg{Subject: m.Reply, Header: header})
+	l.send(m, header, nil)
 }
 
 // reply answers a task with what a worker or a peer made of it.
 func (l *loop) reply(e *dispatch.Effect) {
 	task, answer := e.Task.(*nats.Msg), e.Answer.(*nats.Msg)
 	header := answer.Header
+	if e.Hops == 0 {
+		stripMesh(header)
+	} else {
+		delete(header, mesh.HeaderCapacity)
+	}
+	if task.Header != nil || len(header) > 0 {
+		header = l.sign(header, e)
+	}
+	if fault := l.replyFault(task, header, answer.Data); fault != "" {
+		l.refuse(task, mesh.CodeFailed, fault)
+		return
+	}
+	if !e.Guest {
+		l.send(task, header, answer.Data)
+		return
+	}
+	if err := l.link.Answer(task, header, answer.Data, l.core.Capacity(e.Service)); err != nil {
+		l.complaints.add(l.now(), "cannot answer a peer", "error", err)
+	}
+}
+
+// sign adds to an answer who gave it. A client that sends headers gets that, and
+// one whose answer has headers anyway, as errors have: for the others it would be
+// what costs most of all that a node does.
+func (l *loop) sign(header nats.Header, e *dispatch.Effect) nats.Header {
 	if header == nil {
 		header = make(nats.Header, 5)
 	}
 	if e.Hops == 0 {
-		stripMesh(header)
 		header[mesh.HeaderNode] = []string{l.cfg.Name}
 		header[mesh.HeaderWorker] = []string{e.Worker}
 		header[mesh.HeaderAttempt] = []string{e.Attempt.String()}
-	} else {
-		delete(header, mesh.HeaderCapacity)
 	}
 	hops := "0"
 	if e.Guest || e.Hops > 0 {
 		hops = "1"
 	}
 	header[mesh.HeaderHops] = []string{hops}
-	out := &nats.Msg{Subject: task.Reply, Header: header, Data: answer.Data}
-	if fault := l.replyFault(task, out); fault != "" {
-		l.refuse(task, mesh.CodeFailed, fault)
-		return
-	}
-	if !e.Guest {
-		l.send(task, out)
-		return
-	}
-	if err := l.link.Answer(task, header, answer.Data, l.core.Capacity(e.Service)); err != nil {
-		l.complaints.add(l.now(), "cannot answer a peer", "error", err)
-	}
+	return header
 }
 
 // inspect tells the core what keeping an answer costs, and its code if it is an
@@ -119,23 +130,29 @@ func inspect(answer any) (size int, code mesh.Code) {
 }
 
 // send publishes a reply on the plane that the request came by.
-func (l *loop) send(request, reply *nats.Msg) {
+func (l *loop) send(request *nats.Msg, header nats.Header, data []byte) {
+	l.out = nats.Msg{Subject: request.Reply, Header: header, Data: data}
 	if !l.link.Carried(request) {
-		l.publish(reply)
+		l.publish(&l.out)
 		return
 	}
-	if err := l.plane.cloud.PublishMsg(reply); err != nil {
+	if err := l.plane.cloud.PublishMsg(&l.out); err != nil {
 		l.complaints.add(l.now(), "cannot answer on the cloud plane", "error", err)
 	}
 }
 
 // replyFault returns why a request cannot be answered so, "" if it can.
-func (l *loop) replyFault(request, out *nats.Msg) string {
-	if _, ok := headerSize(out.Header); !ok {
-		return malformedName
+func (l *loop) replyFault(request *nats.Msg, header nats.Header, data []byte) string {
+	size := len(request.Reply) + len(data)
+	if len(header) > 0 {
+		h, ok := headerSize(header)
+		if !ok {
+			return malformedName
+		}
+		size += h
 	}
-	if limit := l.limit(request); int64(out.Size()) > limit {
-		return tooLarge("reply", len(out.Data), int(limit))
+	if limit := l.limit(request); int64(size) > limit {
+		return tooLarge("reply", len(data), int(limit))
 	}
 	return ""
 }

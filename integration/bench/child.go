@@ -127,28 +127,35 @@ func (s system) stop() {
 	}
 }
 
-// cpu is what all processes used so far.
-func (s system) cpu() (total time.Duration, err error) {
+// cpu is what the processes used so far, in their order.
+func (s system) cpu() (used []time.Duration, err error) {
 	for _, c := range s {
 		a, err := c.do(order{})
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
-		total += a.CPU
+		used = append(used, a.CPU)
 	}
-	return total, nil
+	return used, nil
 }
 
-// measure has the clients send, and adds what all processes used for it.
-func (s system) measure(o order) (l load, cpu time.Duration, err error) {
+// measure has the clients send, and tells what all processes used for it, and of
+// that the servers or nodes.
+func (s system) measure(o order) (l load, all, servers time.Duration, err error) {
 	before, err := s.cpu()
 	if err != nil {
-		return l, 0, err
+		return l, 0, 0, err
 	}
 	a, err := s[len(s)-1].do(o)
 	if err != nil {
-		return l, 0, err
+		return l, 0, 0, err
 	}
 	after, err := s.cpu()
-	return a.Load, after - before, err
+	for i, c := range s {
+		all += after[i] - before[i]
+		if c.role.Kind == server {
+			servers += after[i] - before[i]
+		}
+	}
+	return a.Load, all, servers, err
 }

@@ -63,10 +63,11 @@ func (b *bench) startRow(r row, name string) (system, error) {
 
 // sample is what one round of one side came to.
 type sample struct {
-	rate float64 // tasks a second
-	p50  time.Duration
-	p99  time.Duration
-	cpu  float64 // microseconds a task
+	rate    float64 // tasks a second
+	p50     time.Duration
+	p99     time.Duration
+	cpu     float64 // microseconds a task, all processes
+	servers float64 // of that the servers or nodes; 0 if they are not alone in a process
 }
 
 // table measures all rows and prints them.
@@ -74,7 +75,7 @@ func (b *bench) table(only string, rounds int, length time.Duration) error {
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Printf("%s, %d CPUs, load %s; medians of %d rounds of %s, least to most in brackets; CPU of all processes of a side\n\n",
 		runtime.Version(), runtime.NumCPU(), machineLoad(), rounds, length)
-	fmt.Fprintln(out, "clients and workers\tbytes\tsystem\ttasks/s\tp50\tp99\tCPU µs a task\tbrokermesh / plain\ttarget")
+	fmt.Fprintln(out, "clients and workers\tbytes\tsystem\ttasks/s\tp50\tp99\tCPU µs a task\tof that servers\tbrokermesh / plain\ttarget")
 	for _, r := range rows() {
 		if !strings.Contains(r.name, only) {
 			continue
@@ -103,7 +104,7 @@ func (b *bench) measureRow(out *tabwriter.Writer, r row, rounds int, length time
 	for round := range rounds + 1 { // the first one is to warm up
 		for turn := range sides {
 			i := (turn + round) % len(sides)
-			l, cpu, err := sides[i].measure(order{For: length, Size: r.size})
+			l, cpu, servers, err := sides[i].measure(order{For: length, Size: r.size})
 			if err == nil && l.Failed > 0 {
 				err = fmt.Errorf("%s: %d requests failed; the last: %s", names[i], l.Failed, l.Fault)
 			}
@@ -113,14 +114,14 @@ func (b *bench) measureRow(out *tabwriter.Writer, r row, rounds int, length time
 			if round > 0 {
 				samples[i] = append(samples[i], sample{
 					rate: float64(l.Tasks) / l.Took.Seconds(), p50: l.Latency.quantile(0.5), p99: l.Latency.quantile(0.99),
-					cpu: float64(cpu.Microseconds()) / float64(l.Tasks),
+					cpu: float64(cpu.Microseconds()) / float64(l.Tasks), servers: float64(servers.Microseconds()) / float64(l.Tasks),
 				})
 			}
 		}
 	}
 	for i, name := range names {
 		s := samples[i]
-		fmt.Fprintf(out, "%s\t%d\t%s\t%.0f\t%s\t%s\t%s\t", r.name, r.size, name, median(rates(s)), short(median(p50s(s))), short(median(p99s(s))), spread(cpus(s), "%.1f"))
+		fmt.Fprintf(out, "%s\t%d\t%s\t%.0f\t%s\t%s\t%s\t%.1f\t", r.name, r.size, name, median(rates(s)), short(median(p50s(s))), short(median(p99s(s))), spread(cpus(s), "%.1f"), median(column(s, func(s sample) float64 { return s.servers })))
 		if i == 0 {
 			fmt.Fprintln(out, "\t")
 			continue

@@ -33,6 +33,9 @@ func (l *Link) Delegate(peer string, m *nats.Msg, d mesh.Delegation, c mesh.Capa
 // Answer sends the answer of a guest to its origin. The header is used up.
 func (l *Link) Answer(m *nats.Msg, header nats.Header, data []byte, c mesh.Capacity) error {
 	out := &nats.Msg{Subject: m.Reply, Header: header, Data: data}
+	if header == nil {
+		out.Header = make(nats.Header, 1)
+	}
 	setCapacity(out, c)
 	return l.nc.PublishMsg(out)
 }

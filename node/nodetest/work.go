@@ -71,7 +71,11 @@ func (m *Mesh) Request(name, service string, payload []byte) *nats.Msg {
 	m.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 	defer cancel()
-	answer, err := m.Client(name).RequestWithContext(ctx, mesh.WithService(mesh.SubjectRequest, service), payload)
+	request := &nats.Msg{
+		Subject: mesh.WithService(mesh.SubjectRequest, service), Data: payload,
+		Header: nats.Header{"From": {"nodetest"}}, // one that sends a header is told who gave the answer
+	}
+	answer, err := m.Client(name).RequestMsgWithContext(ctx, request)
 	if err != nil {
 		m.t.Fatalf("request to %s: %v", name, err)
 	}
