@@ -45,10 +45,24 @@ type peerLoad struct {
 	idle     int
 	waiting  int
 	debits   []time.Duration // when the tasks that the report does not include were sent, oldest first
+
+	failures int           // tasks in a row; see Judge
+	aside    time.Duration // until when it gets no task; 0: it does
+	tried    bool          // after a streak, with a task that has not ended yet
 }
 
 // free is how many tasks the peer could start now, as far as this node knows.
-func (l *peerLoad) free() int { return max(0, l.idle-l.waiting-len(l.debits)) }
+// One that was put aside is tried with a single task.
+func (l *peerLoad) free() int {
+	n := max(0, l.idle-l.waiting-len(l.debits))
+	switch {
+	case l.aside > 0 || l.tried:
+		return 0
+	case l.failures >= asideStreak:
+		return min(n, 1)
+	}
+	return n
+}
 
 // All returns the peers in order of name. The slice is the table's own: it is
 // valid until the next change, and not to be changed.
@@ -192,6 +206,7 @@ func (p *Peer) Sent(now time.Duration, service string) {
 	p.Outstanding++
 	l := p.load(service)
 	l.debits = append(l.debits, now)
+	l.tried = l.failures >= asideStreak
 }
 
 // Answered takes back the debit of a task that was sent at the given time: it
@@ -199,6 +214,7 @@ func (p *Peer) Sent(now time.Duration, service string) {
 func (p *Peer) Answered(sent time.Duration, service string) {
 	p.Outstanding--
 	if l := p.find(service); l != nil {
+		l.tried = false
 		if i := slices.Index(l.debits, sent); i >= 0 {
 			l.debits = slices.Delete(l.debits, i, i+1)
 		}

@@ -3,6 +3,7 @@ package node_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 
 	"github.com/brokermesh/brokermesh/mesh"
@@ -150,4 +151,37 @@ func TestBlackHole(t *testing.T) {
 	if failed != 5 {
 		t.Errorf("%d tasks failed, want 5", failed)
 	}
+}
+
+// A peer that fails everything at once does not eat the queue either: after five
+// failures in a row this node keeps its tasks, and later tries it again.
+func TestBlackHolePeer(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 2, patient)
+	var mended atomic.Bool
+	m.Work("DC2", 1, func(_ context.Context, t *workerpool.Task) ([]byte, error) {
+		if !mended.Load() {
+			return nil, errors.New("disk full")
+		}
+		return t.Data, nil
+	})
+	g := newGate()
+	m.Work("DC1", 1, g.handle)
+	client := m.Client("DC1")
+	slow := ask(t, client, task("slow"))
+	receive(t, g.began)
+	for range 5 {
+		m.AwaitIdle("DC2", "", 1)
+		wantError(t, receive(t, ask(t, client, task("x"))), "500")
+	}
+	m.AwaitIdle("DC2", "", 1)
+	mended.Store(true)
+	later := ask(t, client, task("later"))
+	m.Await("DC1", "the task that waits beside an idle peer", func(v node.View) bool {
+		return v.Stats.PeersAside == 1 && (v.Load("").Waiting == 1 || v.Stats.DoneAway == 6)
+	})
+	// The worker here is still busy: it is the peer that does it, once it is tried.
+	wantAnswer(t, receive(t, later), "later", "DC2")
+	close(g.open)
+	wantAnswer(t, receive(t, slow), "slow", "DC1")
 }

@@ -70,6 +70,31 @@ func (c *Core) notAllAside(now time.Duration, s *service) {
 	}
 }
 
+// judgePeer does the same for a peer's outcome; see mesh.Peers.Judge.
+func (c *Core) judgePeer(now time.Duration, p *mesh.Peer, s *service, failed bool) {
+	if until := c.peers.Judge(now, p, s.name, s.workers > 0, failed); until > 0 {
+		c.nextTrial = min(c.nextTrial, until)
+		c.stats.PeersAside++
+	}
+}
+
+// tryPeers lets the peers try again whose time has come.
+func (c *Core) tryPeers(now time.Duration, fx []Effect) []Effect {
+	some, next := c.peers.TryAgain(now)
+	if c.nextTrial = next; some {
+		fx = c.feedAll(now, fx)
+	}
+	return fx
+}
+
+// recall has all peers tried again that are aside: they may be all that is left.
+func (c *Core) recall(now time.Duration) {
+	if c.nextTrial < never {
+		c.peers.Recall(now)
+		c.nextTrial = now
+	}
+}
+
 // takeIn ends that a worker is aside.
 func (c *Core) takeIn(w *worker) {
 	if w.aside > 0 {

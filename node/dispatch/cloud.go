@@ -57,6 +57,8 @@ func (c *Core) Answered(now time.Duration, a mesh.Attempt, answer any, fx []Effe
 	c.stats.Answered++
 	c.stats.DoneAway++
 	s := t.service.name
+	_, code := c.inspect(answer)
+	c.judgePeer(now, t.peer, t.service, code >= mesh.CodeFailed)
 	fx = c.answer(now, t, Effect{Do: Reply, Task: t.message, Answer: answer, Attempt: a, Service: s, Hops: 1}, fx)
 	return c.feedNamed(now, s, fx)
 }
@@ -70,7 +72,11 @@ func (c *Core) Returned(now time.Duration, a mesh.Attempt, losses int, fx []Effe
 		return fx
 	}
 	c.stats.Returned++
+	p := t.peer
 	c.takeBack(now, t)
+	if p.Free(t.service.name) > 0 { // it would be asked again at once
+		c.judgePeer(now, p, t.service, true)
+	}
 	if losses > t.losses {
 		t.losses = losses - 1
 		return c.lost(now, t, fx)

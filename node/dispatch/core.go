@@ -29,6 +29,7 @@ type Core struct {
 
 	aside     []*worker // that get no task for a while
 	nextAside time.Duration
+	nextTrial time.Duration // of a peer that is aside
 
 	announcer mesh.Announcer
 	sequence  uint64
@@ -51,6 +52,7 @@ func New(cfg Config) *Core {
 		peers:      mesh.Peers{Expiry: cfg.PeerExpiry, RoundTrip: cfg.RoundTrip},
 		nextExpiry: cfg.PeerExpiry,
 		nextAside:  never,
+		nextTrial:  never,
 		announcer:  mesh.Announcer{Interval: cfg.AnnounceInterval, Heartbeat: cfg.Heartbeat},
 	}
 }
@@ -60,7 +62,7 @@ func (c *Core) Stats() Stats { return c.stats }
 
 // Wake returns when Tick has something to do next.
 func (c *Core) Wake() time.Duration {
-	at := min(c.announcer.Next(), c.nextAside)
+	at := min(c.announcer.Next(), c.nextAside, c.nextTrial)
 	if !c.alone {
 		at = min(at, c.nextExpiry)
 	}
@@ -87,6 +89,9 @@ func (c *Core) Tick(now time.Duration, fx []Effect) []Effect {
 	}
 	if c.away > 0 && now >= c.nextPing && !c.alone {
 		fx = c.watchPeers(now, fx)
+	}
+	if now >= c.nextTrial {
+		fx = c.tryPeers(now, fx)
 	}
 	if now >= c.announcer.Next() {
 		c.announcer.Announced(now)

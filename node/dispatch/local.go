@@ -125,6 +125,9 @@ func (c *Core) dismiss(now time.Duration, w *worker) {
 	}
 	c.takeIn(w)
 	s.workers--
+	if s.workers == 0 {
+		c.recall(now)
+	}
 	c.notAllAside(now, s)
 	c.workers.remove(w)
 	c.services.tidy(s)

@@ -17,5 +17,6 @@ type Stats struct {
 	Lost        uint64 // attempts lost with a worker or peer
 	Undelivered uint64 // dispatches that found no subscriber
 	PutAside    uint64 // times that a worker failed too often and was put aside
+	PeersAside  uint64 // times that a peer failed too often and was put aside
 	Fenced      uint64 // answers to attempts that are no more
 }
