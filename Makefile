@@ -50,8 +50,9 @@ micro: ## all micro benchmarks
 lint: ## the linters of .golangci.yml (fetched on first use)
 	$(GO) run $(LINTER) run
 
-picture: ## docs/demo.svg: the live view of a demo, as it is after 13 seconds
+picture: ## docs/demo.svg: the live view of a demo, as it is after 13 seconds; docs/sim.svg: the README's forecast
 	@mkdir -p bin
+	$(GO) run ./cmd/brokermesh sim --nodes 4 --workers 50 --load 0.7 --hot 1.3 --service exp:100ms --tasks 100000 --kill 4@30s --policy default,none,peering3,queue-group,global --plot docs/sim.svg
 	$(GO) run ./cmd/brokermesh demo --picture --kill 4s --for 13s > bin/demo.ansi
 	$(GO) run $(PICTURE) --language ansi --window --padding 20 --border.radius 8 --font.size 14 --font.family monospace --output docs/demo.svg bin/demo.ansi
 

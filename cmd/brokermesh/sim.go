@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -34,7 +35,9 @@ task to a random worker anywhere; global, one queue without distance: the lower
 bound.
 
 The wait is from a client's request to its answer, less the time on a worker. It
-has no limit here, other than in a node.`,
+has no limit here, other than in a node. "At deaths" are the tasks sent within
+five seconds of a death, before or after; "delayed" counts tasks of which a try
+was lost with a node or a message.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(c); err != nil {
@@ -63,12 +66,14 @@ has no limit here, other than in a node.`,
 	f.DurationVar(&c.Interval, "interval", c.Interval, "least time between two announcements of a node; 0: as a node has it")
 	f.StringSliceVar(&o.policies, "policy", o.policies, "one or more of "+strings.Join(forecast.Policies(), ", "))
 	f.BoolVar(&o.json, "json", false, "print JSON instead of a table")
+	f.StringVar(&o.plot, "plot", "", "a file to write: an SVG of the waits, over time and how many were how long")
 	return cmd
 }
 
 type simOptions struct {
 	policies []string
 	json     bool
+	plot     string
 }
 
 // check returns all faults of the command line at once.
@@ -92,6 +97,14 @@ func (o simOptions) check(c forecast.Config) error {
 // simulate runs every policy, as many at a time as there are processors, and
 // prints what came of them.
 func (o simOptions) simulate(ctx context.Context, c forecast.Config, out, progress io.Writer) error {
+	var plot *os.File
+	if o.plot != "" { // before the work that would be in vain
+		var err error
+		if plot, err = os.Create(o.plot); err != nil {
+			return err
+		}
+		defer plot.Close() // when this ends early
+	}
 	results := make([]forecast.Result, len(o.policies))
 	errs := make([]error, len(o.policies))
 	ended := make([]atomic.Int64, len(o.policies))
@@ -131,6 +144,11 @@ func (o simOptions) simulate(ctx context.Context, c forecast.Config, out, progre
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
+	}
+	if plot != nil {
+		if err := errors.Join(writeSimPlot(plot, c, results), plot.Close()); err != nil {
+			return err
+		}
 	}
 	if o.json {
 		return printSimJSON(out, results)

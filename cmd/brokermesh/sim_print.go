@@ -22,22 +22,20 @@ func printSimJSON(out io.Writer, results []forecast.Result) error {
 // printSimTable prints results for people.
 func printSimTable(out io.Writer, results []forecast.Result) error {
 	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "policy\tmean wait\tp50\tp99\tp99.9\tbusy\tdelegated\tgiven back\tstate/node/s\tcontrol/node/s\tdelayed\tlost\t")
+	fmt.Fprint(t, "policy\tmean wait\tp50\tp99\tp99.9\t")
+	if results[0].Around != nil {
+		fmt.Fprint(t, "at deaths p99.9\t")
+	}
+	fmt.Fprintln(t, "busy\tdelegated\tgiven back\tstate/node/s\tcontrol/node/s\tdelayed\tlost\t")
 	for _, r := range results {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%.0f\t%d\t%d\t\n", r.Policy,
-			wait(r.WaitMS.Mean), wait(r.WaitMS.P50), wait(r.WaitMS.P99), wait(r.WaitMS.P999),
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t", r.Policy, wait(r.WaitMS.Mean), wait(r.WaitMS.P50), wait(r.WaitMS.P99), wait(r.WaitMS.P999))
+		if r.Around != nil {
+			fmt.Fprintf(t, "%s\t", wait(r.Around.P999))
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%.0f\t%.0f\t%d\t%d\t\n",
 			percent(r.Utilisation), percent(r.Delegated), percent(r.NACK), r.StateMsgs, r.ControlMsgs, r.Delayed, r.Lost)
 	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	for _, r := range results {
-		if r.Around != nil {
-			fmt.Fprintf(out, "%s: of the tasks sent within 5s of a death, before or after: mean %s, p99 %s, p99.9 %s\n",
-				r.Policy, wait(r.Around.Mean), wait(r.Around.P99), wait(r.Around.P999))
-		}
-	}
-	return nil
+	return t.Flush()
 }
 
 // wait writes milliseconds with three digits.

@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"encoding/xml"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -66,5 +70,35 @@ func TestSimCutShort(t *testing.T) {
 	var out, errs bytes.Buffer
 	if status := run(ctx, []string{"sim"}, &out, &errs); status != exitFailed || out.Len() > 0 {
 		t.Errorf("status %d, %s%s", status, &out, &errs)
+	}
+}
+
+// A plot is an SVG that every reader of XML takes, whatever there is to show.
+func TestSimPlot(t *testing.T) {
+	for _, args := range []string{
+		"--tasks 1 --policy default",
+		"--tasks 3000 --policy default,none,peering3,queue-group,global",
+		"--tasks 20000 --load 3 --service det:10s --policy none",
+		"--tasks 20 --service det:1us --delay 0 --policy global",
+	} {
+		file := filepath.Join(t.TempDir(), "waits.svg")
+		var out, errs bytes.Buffer
+		if status := run(t.Context(), append(strings.Fields("sim --workers 4 --plot "+file), strings.Fields(args)...), &out, &errs); status != 0 {
+			t.Fatalf("%s: status %d: %s", args, status, &errs)
+		}
+		svg, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for d := xml.NewDecoder(bytes.NewReader(svg)); ; {
+			if _, err := d.Token(); err == io.EOF {
+				break
+			} else if err != nil {
+				t.Fatalf("%s: %v", args, err)
+			}
+		}
+		if strings.Contains(string(svg), "NaN") {
+			t.Errorf("%s: a place that is no number", args)
+		}
 	}
 }

@@ -22,9 +22,12 @@ type Service struct {
 const (
 	Exponential   = "exp"
 	Deterministic = "det"       // all alike
-	LogNormal     = "lognormal" // the logarithm has a standard deviation of 1
+	LogNormal     = "lognormal" // the logarithm has a standard deviation of logSpread
 	Bimodal       = "bimodal"   // one of two times
 )
+
+// logSpread makes one task in a hundred take ten times the mean or more.
+const logSpread = 1.5
 
 // ServiceForms tells people what ParseService reads.
 const ServiceForms = "exp:10ms, det:10ms, lognormal:10ms or bimodal:1ms,100ms,0.9 (short, long, part of short ones)"
@@ -98,8 +101,8 @@ func (s Service) draw(r *rand.Rand) time.Duration {
 	switch s.Kind {
 	case Deterministic:
 		return s.Mean
-	case LogNormal: // the mean of exp(N(0,1)) is exp(1/2)
-		return time.Duration(float64(s.Mean) * math.Exp(r.NormFloat64()-0.5))
+	case LogNormal: // the mean of exp(sN(0,1)) is exp(s²/2)
+		return time.Duration(float64(s.Mean) * math.Exp(logSpread*r.NormFloat64()-logSpread*logSpread/2))
 	case Bimodal:
 		if r.Float64() < s.Short {
 			return s.Mean
