@@ -7,7 +7,7 @@ PICTURE = github.com/charmbracelet/freeze@v0.2.2
 LINTER = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check race chaos fuzz bench micro lint picture build clean
+.PHONY: help run test check race chaos fuzz bench scale micro lint picture build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,11 @@ fuzz: ## every fuzz target for FUZZTIME (default 1m)
 
 bench: ## against plain NATS, side by side on this machine: three minutes
 	@$(GO) run ./integration/bench
+
+scale: ## a thousand clients, twelve nodes, and how long tasks wait: three minutes
+	@$(GO) run ./integration/bench -mode cluster
+	@$(GO) run ./integration/bench -mode nodes
+	@$(GO) run ./integration/bench -mode wait -plot docs/wait.svg
 
 micro: ## all micro benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
