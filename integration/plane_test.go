@@ -65,7 +65,10 @@ func startServer(t *testing.T, name, client, cluster, route string) *natsServer 
 func serverMain() error {
 	host, port := splitPort(os.Getenv(serverClient))
 	_, clusterPort := splitPort(os.Getenv(serverCluster))
-	opts := &server.Options{Host: host, Port: port, NoSigs: true, MaxPayload: 2 << 20, Cluster: server.ClusterOpts{Name: "external", Host: host, Port: clusterPort}}
+	opts := &server.Options{Host: host, Port: port, NoSigs: true, MaxPayload: 2 << 20, Cluster: server.ClusterOpts{
+		Name: "external", Host: host, Port: clusterPort,
+		NoAdvertise: true, // who is given wires to the servers does not learn of ways around them
+	}}
 	if route := os.Getenv(serverRoute); route != "" {
 		opts.Routes = []*url.URL{{Scheme: "nats-route", Host: route}}
 	}
@@ -90,24 +93,33 @@ func splitPort(address string) (host string, port int) {
 	return host, port
 }
 
-// externalURL starts the two servers of a test, once, and returns their URLs.
+// externalURL returns the URLs of a test's servers.
 func externalURL(t *testing.T) string {
+	t.Helper()
+	clients := externalServers(t)
+	return "nats://" + clients[0] + ",nats://" + clients[1]
+}
+
+// externalServers starts the two servers of a test, once, and returns where they
+// listen.
+func externalServers(t *testing.T) [2]string {
 	t.Helper()
 	externals.Lock()
 	defer externals.Unlock()
-	if externals.of != t {
+	clients, known := externals.of[t]
+	if !known {
 		a := startServer(t, "a", "127.0.0.1:0", "127.0.0.1:0", "")
 		b := startServer(t, "b", "127.0.0.1:0", "127.0.0.1:0", a.cluster)
-		externals.of, externals.url = t, "nats://"+a.client+",nats://"+b.client
+		clients = [2]string{a.client, b.client}
+		externals.of[t] = clients
 	}
-	return externals.url
+	return clients
 }
 
-var externals struct {
+var externals = struct {
 	sync.Mutex
-	of  *testing.T
-	url string
-}
+	of map[*testing.T][2]string // host:port of each
+}{of: make(map[*testing.T][2]string)}
 
 // startMesh is nodetest.Start on the plane of this run.
 func startMesh(t *testing.T, n int, opts ...nodetest.Option) *nodetest.Mesh {

@@ -20,15 +20,16 @@ import (
 // tags say how ConfigFromEnv reads it: prefix MESH, the default, what it means,
 // and what is allowed.
 type Config struct {
-	Name          string        `split_words:"true" desc:"name of this node, unique in the mesh (default: from the host's name)" allowed:"1 to 64 characters of A-Z a-z 0-9 _ -"`
-	Listen        string        `split_words:"true" default:"127.0.0.1:4222" desc:"where clients and workers connect" allowed:"host:port; port 0 takes a free one"`
-	CloudListen   string        `split_words:"true" default:"127.0.0.1:4223" desc:"where tools connect to the cloud plane" allowed:"host:port; port 0 takes a free one"`
-	ClusterListen string        `split_words:"true" default:"127.0.0.1:6222" desc:"where the other nodes connect" allowed:"host:port; port 0 takes a free one"`
-	Peers         []string      `split_words:"true" desc:"MESH_CLUSTER_LISTEN of other nodes, separated by commas; one is enough, it tells of the rest" allowed:"host:port, separated by commas"`
-	CloudURL      string        `split_words:"true" desc:"an existing NATS as cloud plane instead of an embedded server: its URLs, separated by commas" allowed:"nats://, tls://, ws:// or wss:// and host, separated by commas; not together with MESH_PEERS"`
-	CloudCreds    string        `split_words:"true" desc:"credentials file for MESH_CLOUD_URL" allowed:"a file that can be read; only with MESH_CLOUD_URL"`
-	QueueLimit    int           `split_words:"true" default:"10000" desc:"tasks that may wait; one more is refused with 429" allowed:"a number from 1 to 10000000; 0: the default"`
-	QueueTimeout  time.Duration `split_words:"true" default:"4s" desc:"how long a task without a Mesh-Timeout may wait to start, then 503" allowed:"a duration such as 4s or 500ms, at most 720h; 0: the default"`
+	Name             string        `split_words:"true" desc:"name of this node, unique in the mesh (default: from the host's name)" allowed:"1 to 64 characters of A-Z a-z 0-9 _ -"`
+	Listen           string        `split_words:"true" default:"127.0.0.1:4222" desc:"where clients and workers connect" allowed:"host:port; port 0 takes a free one"`
+	CloudListen      string        `split_words:"true" default:"127.0.0.1:4223" desc:"where tools connect to the cloud plane" allowed:"host:port; port 0 takes a free one"`
+	ClusterListen    string        `split_words:"true" default:"127.0.0.1:6222" desc:"where the other nodes connect" allowed:"host:port; port 0 takes a free one"`
+	ClusterAdvertise string        `split_words:"true" desc:"where the other nodes reach this one, if not at the address that they see: behind a NAT, a proxy or a container's port" allowed:"host:port; not together with MESH_CLOUD_URL"`
+	Peers            []string      `split_words:"true" desc:"MESH_CLUSTER_LISTEN of other nodes, separated by commas; one is enough, it tells of the rest" allowed:"host:port, separated by commas"`
+	CloudURL         string        `split_words:"true" desc:"an existing NATS as cloud plane instead of an embedded server: its URLs, separated by commas" allowed:"nats://, tls://, ws:// or wss:// and host, separated by commas; not together with MESH_PEERS"`
+	CloudCreds       string        `split_words:"true" desc:"credentials file for MESH_CLOUD_URL" allowed:"a file that can be read; only with MESH_CLOUD_URL"`
+	QueueLimit       int           `split_words:"true" default:"10000" desc:"tasks that may wait; one more is refused with 429" allowed:"a number from 1 to 10000000; 0: the default"`
+	QueueTimeout     time.Duration `split_words:"true" default:"4s" desc:"how long a task without a Mesh-Timeout may wait to start, then 503" allowed:"a duration such as 4s or 500ms, at most 720h; 0: the default"`
 
 	AttemptTimeout time.Duration `split_words:"true" default:"0s" desc:"how long a worker may take for a task before it is given to another; 0: as long as the client waits" allowed:"a duration such as 30s, at most 720h, or 0"`
 	MaxAttempts    int           `split_words:"true" default:"5" desc:"a task that was lost with so many workers fails with 500" allowed:"a number from 1 to 1000; 0: the default"`
@@ -110,6 +111,7 @@ func (c Config) check() error {
 	want(isAddress(c.Listen), "Listen", c.Listen)
 	want(isAddress(c.CloudListen), "CloudListen", c.CloudListen)
 	want(isAddress(c.ClusterListen), "ClusterListen", c.ClusterListen)
+	want(c.ClusterAdvertise == "" || !notAPeer(c.ClusterAdvertise) && c.CloudURL == "", "ClusterAdvertise", c.ClusterAdvertise)
 	want(!slices.ContainsFunc(c.Peers, notAPeer), "Peers", strings.Join(c.Peers, ","))
 	want(c.CloudURL == "" || isCloudURL(c.CloudURL) && len(c.Peers) == 0, "CloudURL", redact(c.CloudURL))
 	want(c.CloudCreds == "" || c.CloudURL != "" && isReadable(c.CloudCreds), "CloudCreds", c.CloudCreds)

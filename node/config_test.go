@@ -126,7 +126,7 @@ func variables() []string {
 
 // wrong has a wrong value of each variable.
 var wrong = map[string]string{
-	"MESH_NAME": "a.b", "MESH_LISTEN": "4222", "MESH_CLOUD_LISTEN": ":4223", "MESH_CLUSTER_LISTEN": "a:65536", "MESH_PEERS": "a:1,b",
+	"MESH_NAME": "a.b", "MESH_LISTEN": "4222", "MESH_CLOUD_LISTEN": ":4223", "MESH_CLUSTER_LISTEN": "a:65536", "MESH_CLUSTER_ADVERTISE": "a:0", "MESH_PEERS": "a:1,b",
 	"MESH_CLOUD_URL": "http://a", "MESH_CLOUD_CREDS": "/there/is/no/such.creds",
 	"MESH_QUEUE_LIMIT": "many", "MESH_QUEUE_TIMEOUT": "4", "MESH_ATTEMPT_TIMEOUT": "-1s", "MESH_MAX_ATTEMPTS": "1001",
 	"MESH_DEDUP_WINDOW": "2", "MESH_DEDUP_BYTES": "64M", "MESH_DRAIN_TIMEOUT": "-30s", "MESH_WORKERS": "many", "MESH_WORKER_COMMAND": " ", "MESH_LOG_LEVEL": "loud", "MESH_LOG_FORMAT": "xml",

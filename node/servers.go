@@ -98,7 +98,7 @@ func startCloudServer(name string, cfg Config, log *slog.Logger) (*server.Server
 		return nil, err
 	}
 	opts.Cluster = server.ClusterOpts{
-		Name: "brokermesh", Host: host, Port: serverPort(port),
+		Name: "brokermesh", Host: host, Port: serverPort(port), Advertise: cfg.ClusterAdvertise,
 		PoolSize:       -1,      // one connection a peer
 		ConnectRetries: 1 << 20, // links that gossip taught heal as well
 		PingInterval:   cloudPing,
