@@ -20,7 +20,7 @@ import (
 )
 
 // TestMain also makes the test binary a worker process or an external NATS
-// server, when it is started as one: see startWorkers and startServer.
+// server, when it is started as one: see startWorkers, supervised and startServer.
 func TestMain(m *testing.M) {
 	if url := os.Getenv(workerOf); url != "" {
 		work := workerMain
@@ -29,6 +29,13 @@ func TestMain(m *testing.M) {
 		}
 		fmt.Fprintln(os.Stderr, work(url))
 		os.Exit(1)
+	}
+	if dir := os.Getenv(superviseDir); dir != "" {
+		if err := supervisedMain(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	if filepath.Base(os.Args[0]) == "nats" {
 		if err := natsMain(os.Args[1:]); err != nil {

@@ -19,6 +19,17 @@ type State struct {
 	Draining    bool      `json:"draining,omitempty"` // takes no more tasks
 	Leaving     bool      `json:"leaving,omitempty"`  // the goodbye: the last message of this incarnation
 	Services    []Load    `json:"services"`
+
+	// Processes is nil of a node that has none of its own.
+	Processes *Processes `json:"processes,omitempty"`
+}
+
+// Processes are the worker processes that a node supervises, all of one program.
+type Processes struct {
+	Wanted  int    `json:"wanted"`
+	Running int    `json:"running"`
+	Crashes uint64 `json:"crashes"` // since the node started: ends that nobody asked for, failed starts included
+	Circuit string `json:"circuit"` // closed; open: it crashes over and over, none is started; trying: one is
 }
 
 // Load is a node's load of one service at one moment.
@@ -70,6 +81,9 @@ func ParseState(subjectName string, data []byte) (State, Incarnation, error) {
 		if !possible(l.Workers, l.Idle, l.Waiting) || l.Guests < 0 || l.OldestMS < 0 || l.ServiceMS < 0 {
 			return State{}, 0, fmt.Errorf("impossible load of service %q", l.Service)
 		}
+	}
+	if p := s.Processes; p != nil && (p.Running < 0 || p.Wanted < p.Running || p.Wanted > maxCount || CheckToken(p.Circuit) != nil) {
+		return State{}, 0, errors.New("impossible worker processes")
 	}
 	return s, incarnation, nil
 }

@@ -44,6 +44,11 @@ func TestStateRoundTrip(t *testing.T) {
 			SentAt: time.Unix(rapid.Int64Range(0, 1<<33).Draw(t, "sent"), 0).UTC(), UptimeMS: rapid.Int64Min(0).Draw(t, "uptime"),
 			Draining: rapid.Bool().Draw(t, "draining"), Leaving: rapid.Bool().Draw(t, "leaving"), Services: rapid.SliceOfN(load, 0, 5).Draw(t, "services"),
 		}
+		if rapid.Bool().Draw(t, "processes") {
+			p := Processes{Wanted: count.Draw(t, "wanted"), Crashes: rapid.Uint64().Draw(t, "crashes"), Circuit: rapid.SampledFrom([]string{"closed", "open", "trying"}).Draw(t, "circuit")}
+			p.Running = rapid.IntRange(0, p.Wanted).Draw(t, "running")
+			s.Processes = &p
+		}
 		text, err := json.Marshal(s)
 		if err != nil {
 			t.Fatal(err)
@@ -66,6 +71,7 @@ func TestParseStateAccepts(t *testing.T) {
 		{`"guests":1`, `"guests":1,"future":true`},
 		{`"uptime_ms":1500`, `"uptime_ms":1500,"draining":true,"leaving":true`},
 		{`"service":""`, `"service":"gpu"`},
+		{`"uptime_ms":1500`, `"uptime_ms":1500,"processes":{"wanted":4,"running":3,"crashes":9,"circuit":"later","future":1}`},
 		{services, `}`},
 	} {
 		if _, _, err := ParseState("DC1", []byte(strings.Replace(exampleState, change[0], change[1], 1))); err != nil {
@@ -102,6 +108,10 @@ func TestParseStateMalformed(t *testing.T) {
 		{`"guests":1`, `"guests":-1`},
 		{`"service_ms":1.5`, `"service_ms":-1`},
 		{`"oldest_ms":0`, `"oldest_ms":-1`},
+		{`"uptime_ms":1500`, `"uptime_ms":1500,"processes":{"wanted":2,"running":3,"circuit":"closed"}`},
+		{`"uptime_ms":1500`, `"uptime_ms":1500,"processes":{"wanted":2,"running":-1,"circuit":"closed"}`},
+		{`"uptime_ms":1500`, `"uptime_ms":1500,"processes":{"wanted":1073741825,"circuit":"closed"}`},
+		{`"uptime_ms":1500`, `"uptime_ms":1500,"processes":{"wanted":2,"circuit":"\u001b[31m"}`},
 		{`{"service":"","workers":5,"idle":2,"waiting":0,"guests":1,"service_ms":1.5,"oldest_ms":0}`, many},
 	} {
 		text := strings.Replace(exampleState, change[0], change[1], 1)

@@ -36,8 +36,9 @@ type Config struct {
 	DedupWindow    time.Duration `split_words:"true" default:"2m" desc:"how long the answer to a request with a Nats-Msg-Id is kept for its repeats" allowed:"a duration such as 2m, at most 720h; 0: the default"`
 	DedupBytes     int           `split_words:"true" default:"67108864" desc:"how many bytes of such answers are kept, the newest ones" allowed:"a number from 1 to 1000000000000; 0: the default"`
 	DrainTimeout   time.Duration `split_words:"true" default:"30s" desc:"how long a node that is told to end waits for its tasks" allowed:"a duration such as 30s, at most 720h; 0: the default"`
-	Workers        int           `split_words:"true" desc:"workers that the node runs itself; 0: one if there is a MESH_WORKER_COMMAND, else none" allowed:"a number from 0 to 1000; above 0 only with MESH_WORKER_COMMAND"`
+	Workers        int           `split_words:"true" desc:"workers that the node runs itself; 0: one if there is a MESH_WORKER_COMMAND or MESH_WORKER_PROCESS, else none" allowed:"a number from 0 to 1000; above 0 only with MESH_WORKER_COMMAND or MESH_WORKER_PROCESS"`
 	WorkerCommand  string        `split_words:"true" desc:"what each of them runs for every task: the payload is its standard input, its standard output the answer" allowed:"a command for sh -c"`
+	WorkerProcess  string        `split_words:"true" desc:"what each of them is instead: a program that speaks the worker protocol to NATS_URL, started again when it ends" allowed:"a command for sh -c; not together with MESH_WORKER_COMMAND"`
 	LogLevel       string        `split_words:"true" default:"info" desc:"least level that is logged" allowed:"debug, info, warn, error"`
 	LogFormat      string        `split_words:"true" default:"text" desc:"how log lines are written" allowed:"text, json"`
 
@@ -122,8 +123,9 @@ func (c Config) check() error {
 	want(0 < c.DedupWindow && c.DedupWindow <= mesh.MaxTimeout, "DedupWindow", c.DedupWindow.String())
 	want(1 <= c.DedupBytes && c.DedupBytes <= 1_000_000_000_000, "DedupBytes", strconv.Itoa(c.DedupBytes))
 	want(0 < c.DrainTimeout && c.DrainTimeout <= mesh.MaxTimeout, "DrainTimeout", c.DrainTimeout.String())
-	want(0 <= c.Workers && c.Workers <= maxWorkers && (c.Workers == 0 || c.WorkerCommand != ""), "Workers", strconv.Itoa(c.Workers))
+	want(0 <= c.Workers && c.Workers <= maxWorkers && (c.Workers == 0 || c.WorkerCommand != "" || c.WorkerProcess != ""), "Workers", strconv.Itoa(c.Workers))
 	want(c.WorkerCommand == "" || strings.TrimSpace(c.WorkerCommand) != "", "WorkerCommand", c.WorkerCommand)
+	want(c.WorkerProcess == "" || strings.TrimSpace(c.WorkerProcess) != "" && c.WorkerCommand == "", "WorkerProcess", c.WorkerProcess)
 	_, ok := logLevels[c.LogLevel]
 	want(ok, "LogLevel", c.LogLevel)
 	want(c.LogFormat == "text" || c.LogFormat == "json", "LogFormat", c.LogFormat)

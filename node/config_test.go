@@ -73,6 +73,9 @@ func TestConfigFromEnv(t *testing.T) {
 		{"an existing NATS", map[string]string{"MESH_CLOUD_URL": "tls://a:1,nats://b", "MESH_CLOUD_CREDS": "config_test.go"}, func(c *node.Config) {
 			c.CloudURL, c.CloudCreds = "tls://a:1,nats://b", "config_test.go" // any file that can be read
 		}},
+		{"worker processes", map[string]string{"MESH_WORKERS": "2", "MESH_WORKER_PROCESS": "exec worker"}, func(c *node.Config) {
+			c.Workers, c.WorkerProcess = 2, "exec worker"
+		}},
 		{"no peers", map[string]string{"MESH_PEERS": " "}, func(*node.Config) {}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -129,7 +132,7 @@ var wrong = map[string]string{
 	"MESH_NAME": "a.b", "MESH_LISTEN": "4222", "MESH_CLOUD_LISTEN": ":4223", "MESH_CLUSTER_LISTEN": "a:65536", "MESH_CLUSTER_ADVERTISE": "a:0", "MESH_PEERS": "a:1,b",
 	"MESH_CLOUD_URL": "http://a", "MESH_CLOUD_CREDS": "/there/is/no/such.creds",
 	"MESH_QUEUE_LIMIT": "many", "MESH_QUEUE_TIMEOUT": "4", "MESH_ATTEMPT_TIMEOUT": "-1s", "MESH_MAX_ATTEMPTS": "1001",
-	"MESH_DEDUP_WINDOW": "2", "MESH_DEDUP_BYTES": "64M", "MESH_DRAIN_TIMEOUT": "-30s", "MESH_WORKERS": "many", "MESH_WORKER_COMMAND": " ", "MESH_LOG_LEVEL": "loud", "MESH_LOG_FORMAT": "xml",
+	"MESH_DEDUP_WINDOW": "2", "MESH_DEDUP_BYTES": "64M", "MESH_DRAIN_TIMEOUT": "-30s", "MESH_WORKERS": "many", "MESH_WORKER_COMMAND": " ", "MESH_WORKER_PROCESS": " ", "MESH_LOG_LEVEL": "loud", "MESH_LOG_FORMAT": "xml",
 }
 
 // All faults are told at once, each with the variable, the value and what is
@@ -165,6 +168,7 @@ func TestNewFaults(t *testing.T) {
 		"MESH_DEDUP_BYTES":    func(c *node.Config) { c.DedupBytes = -1 },
 		"MESH_WORKERS":        func(c *node.Config) { c.Workers = 1 }, // without a command
 		"MESH_WORKER_COMMAND": func(c *node.Config) { c.Workers, c.WorkerCommand = 1, "\t" },
+		"MESH_WORKER_PROCESS": func(c *node.Config) { c.WorkerProcess, c.WorkerCommand = "worker", "cat" },
 		"MESH_LOG_LEVEL":      func(c *node.Config) { c.LogLevel = "INFO" },
 	} {
 		cfg := node.Config{Name: "DC1"}

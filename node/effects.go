@@ -81,6 +81,10 @@ func (l *loop) delegate(e *dispatch.Effect, fx []dispatch.Effect) []dispatch.Eff
 func (l *loop) announce() {
 	s := l.core.State(l.now())
 	s.SentAt = time.Now().UTC()
+	if l.node.processes != nil {
+		status := l.node.processes.Status()
+		s.Processes = &status.Processes
+	}
 	data, err := l.link.Announce(s)
 	l.told(err)
 	if data != nil {

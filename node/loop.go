@@ -61,6 +61,7 @@ type loop struct {
 	out    nats.Msg          // scratch: what is being sent
 	alone  bool              // the cloud plane cannot be reached
 	ending bool              // the node shuts down
+	giveUp time.Time         // when it does, if it drains
 }
 
 const (
@@ -198,6 +199,8 @@ func (l *loop) serve(ctx context.Context) error {
 		case <-l.status:
 			l.lookAtCloud()
 		case <-timer.C:
+		case <-l.node.crew:
+			l.core.Changed(l.now())
 		case <-l.checkDone:
 			l.checking = false
 		case err := <-l.conflict:
@@ -205,7 +208,7 @@ func (l *loop) serve(ctx context.Context) error {
 			return errors.Join(err, l.end())
 		case <-done:
 			done, l.ending = nil, true
-			giveUp = time.After(l.cfg.DrainTimeout)
+			giveUp, l.giveUp = time.After(l.cfg.DrainTimeout), time.Now().Add(l.cfg.DrainTimeout)
 			l.log.Info("draining", "timeout", l.cfg.DrainTimeout)
 			if err := l.takeAll(); err != nil {
 				l.log.Error("drain", "error", err)

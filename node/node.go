@@ -15,6 +15,7 @@ import (
 
 	"github.com/brokermesh/brokermesh/mesh"
 	"github.com/brokermesh/brokermesh/mesh/link"
+	"github.com/brokermesh/brokermesh/supervise"
 )
 
 // ErrNameTaken is what Run returns when another live node has this node's name.
@@ -36,7 +37,9 @@ type Node struct {
 	local *localServer
 	cloud *cloudPlane
 
-	loop *loop
+	loop      *loop
+	processes *supervise.Supervisor // nil: the node has no worker processes
+	crew      chan struct{}         // holds one if their status has changed
 }
 
 // New checks a configuration and returns a node that does nothing until Run. The
@@ -57,6 +60,7 @@ func New(cfg Config) (*Node, error) {
 		ready:       make(chan struct{}),
 		kill:        make(chan struct{}),
 		ended:       make(chan struct{}),
+		crew:        make(chan struct{}, 1),
 	}, nil
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/brokermesh/brokermesh/mesh"
 	"github.com/brokermesh/brokermesh/node/dispatch"
+	"github.com/brokermesh/brokermesh/supervise"
 )
 
 // Stats counts what a node has done since it started.
@@ -16,6 +17,7 @@ type View struct {
 	Stats      Stats
 	Complaints map[string]uint64 // what others got wrong, by kind
 	Services   []mesh.Load       // of the node itself, in order of name
+	Processes  supervise.Status  // the node's own worker processes; zero if it has none
 	Peers      []mesh.PeerView   // in order of name; those that said goodbye are not in it
 }
 
@@ -90,6 +92,9 @@ func (l *loop) show() {
 	view := View{
 		Stats: l.core.Stats(), Complaints: l.complaints.counts(),
 		Services: l.core.Loads(l.now()), Peers: l.core.Peers(),
+	}
+	if l.node.processes != nil {
+		view.Processes = l.node.processes.Status()
 	}
 	still := l.watchers[:0]
 	for _, w := range l.watchers {

@@ -3,9 +3,12 @@
 package node_test
 
 import (
+	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -73,6 +76,71 @@ func TestOwnWorkersDrain(t *testing.T) {
 	wantAnswer(t, receive(t, first), "1", "DC1")
 	wantAnswer(t, receive(t, second), "2", "DC1")
 	receive(t, ended)
+}
+
+// Worker processes are shown, in the view and to others, and a node that ends in
+// any way leaves none.
+func TestOwnProcesses(t *testing.T) { // not parallel: what others run is no leak
+	before := goleak.IgnoreCurrent()
+	for _, end := range []string{"close", "drain"} {
+		n := newNode(t, "DC1", func(c *node.Config) { c.WorkerProcess, c.Workers = "exec sleep 3600", 2 })
+		stop, result := run(n)
+		v, err := n.Await(t.Context(), func(v node.View) bool { return v.Processes.Running == 2 })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := v.Processes; p.Starts != 2 || p.Wanted != 2 || p.Crashes != 0 || p.Circuit != "closed" {
+			t.Errorf("%+v", p)
+		}
+		if end == "close" {
+			_ = n.Close()
+		}
+		stop()
+		if err := receive(t, result); err != nil {
+			t.Errorf("%s: %v", end, err)
+		}
+		if pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil); !errors.Is(err, syscall.ECHILD) {
+			t.Errorf("a child is left: %d, %v", pid, err)
+		}
+	}
+	goleak.VerifyNone(t, before)
+}
+
+// A program that crashes over and over is counted.
+func TestOwnProcessesCrash(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 1, nodetest.WithConfig(func(c *node.Config) { c.WorkerProcess = "exit 1" }))
+	m.Await("DC1", "an open circuit", func(v node.View) bool {
+		p := v.Processes
+		return p.Circuit == "open" && p.Crashes >= 6 && p.Opened >= 1 && p.Running == 0
+	})
+}
+
+// That a command fails is told to those who run it, not only to its client.
+func TestOwnWorkersFail(t *testing.T) {
+	t.Parallel()
+	said := make(lines, 100)
+	m := nodetest.Start(t, 1, nodetest.WithConfig(func(c *node.Config) {
+		c.WorkerCommand, c.Logger = "echo no disk left >&2; exit 3", slog.New(slog.NewTextHandler(said, nil))
+	}))
+	m.Request("DC1", "", nil)
+	for len(said) > 0 {
+		if line := <-said; strings.Contains(line, "a task failed") && strings.Contains(line, "exit status 3: no disk left") {
+			return
+		}
+	}
+	t.Error("nothing is logged")
+}
+
+// lines takes what is logged.
+type lines chan string
+
+func (l lines) Write(p []byte) (int, error) {
+	select {
+	case l <- string(p):
+	default:
+	}
+	return len(p), nil
 }
 
 // A node that is killed, or gives its drain up, takes their commands along.

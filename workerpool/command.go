@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/brokermesh/brokermesh/mesh"
+	"github.com/brokermesh/brokermesh/supervise/group"
 )
 
 // What a command finds in its environment about its task, besides the variables
@@ -87,10 +88,10 @@ func (c *command) Handle(ctx context.Context, t *Task) ([]byte, error) {
 	cmd.Env = environment(ctx, t)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(t.Data), output, &complaint
 	cmd.WaitDelay = lingerTime
-	ownGroup(cmd)
+	group.Own(cmd)
 	err := cmd.Run()
 	if cmd.Process != nil {
-		_ = killGroup(cmd) // most likely nobody is left in it
+		_ = group.Kill(cmd) // most likely nobody is left in it
 	}
 
 	switch {

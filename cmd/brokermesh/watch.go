@@ -26,7 +26,8 @@ func watchCommand() *cobra.Command {
 		Short: "Print what the nodes of a mesh say of themselves, as it changes",
 		Long: `Connect to the local or the cloud port of any node, and print a line whenever
 a node of the mesh appears, leaves, falls silent or restarts, or its number of
-workers, idle workers or waiting tasks changes. It ends with Ctrl-C or --for,
+workers, idle workers or waiting tasks changes, or what has become of its worker
+processes. It ends with Ctrl-C or --for,
 and reconnects by itself. Nobody there to begin with makes the exit status 1.
 
 ` + connectionVariables,

@@ -67,6 +67,7 @@ func (p *people) hear(now time.Time, name string, data []byte) {
 		next.loads[l.Service] = l
 	}
 	p.compare(now, name, old.loads, next.loads)
+	p.processes(now, name, old.state.Processes, s.Processes)
 	p.nodes[name] = next
 }
 
@@ -92,6 +93,19 @@ func (p *people) compare(now time.Time, name string, old, next map[string]mesh.L
 		p.print(now, "%s workers %s idle %s waiting %s", label,
 			changed(known, was.Workers, is.Workers), changed(known, was.Idle, is.Idle), changed(known, was.Waiting, is.Waiting))
 	}
+}
+
+// processes prints a line if the node's own worker processes have changed.
+func (p *people) processes(now time.Time, name string, old, next *mesh.Processes) {
+	if next == nil || old != nil && *old == *next {
+		return
+	}
+	known := old != nil
+	if !known {
+		old = &mesh.Processes{}
+	}
+	p.print(now, "%s processes %s of %d crashes %s circuit %s", name,
+		changed(known, old.Running, next.Running), next.Wanted, changed(known, int(old.Crashes), int(next.Crashes)), next.Circuit)
 }
 
 // changed is a number, and by how much it has changed.

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
 	"github.com/brokermesh/brokermesh/mesh"
+	"github.com/brokermesh/brokermesh/supervise"
 	"github.com/brokermesh/brokermesh/workerpool"
 )
 
@@ -21,7 +23,7 @@ func workerCommand() *cobra.Command {
 	var w commandWorkers
 	cmd := &cobra.Command{
 		Use:   "worker [flags] -- command [arguments]",
-		Short: "Run workers that run a command for each task",
+		Short: "Run workers that run a command for each task, or are one each",
 		Long: `Run workers at a node. Each runs the command once for every task: the payload
 is its standard input, its standard output is the answer. A command that ends
 with another status than 0 is answered with error 500 and the end of its standard
@@ -34,8 +36,19 @@ its environment
   ` + workerpool.EnvTimeout + `      milliseconds until its deadline, if there is one
   ` + workerpool.EnvHeader + `<NAME>   the client's headers: trace-id is ` + workerpool.EnvHeader + `TRACE_ID
 
+With --process each worker is the command: a program that speaks the worker
+protocol itself and ends when it is told to, by SIGTERM. It is started again when it
+ends by itself, soon at first; if it crashes over and over it is left alone for a
+while, and then tried once. It finds in its environment
+
+  ` + supervise.EnvURL + `                   where the node is, and the other variables below
+  ` + supervise.EnvService + `         the service it is to offer, empty for the default service
+  ` + supervise.EnvWorker + `          its name
+
 It waits for the node, and reconnects for ever. On SIGTERM or SIGINT it finishes
-the tasks in hand and ends with status 0; a second one ends it at once.
+the tasks in hand and ends with status 0; a second one ends it at once. None of its
+commands is left then (of one that runs once a task: none but its children, if this
+process is killed).
 
 ` + connectionVariables,
 		Args: cobra.ArbitraryArgs,
@@ -44,6 +57,10 @@ the tasks in hand and ends with status 0; a second one ends it at once.
 			if err := w.prepare(args); err != nil {
 				return err
 			}
+			if w.processes != nil {
+				w.supervise(cmd.Context())
+				return nil
+			}
 			return failed(w.run(cmd.Context()))
 		},
 	}
@@ -51,6 +68,7 @@ the tasks in hand and ends with status 0; a second one ends it at once.
 	f.SetInterspersed(false) // what follows the command is its own
 	f.StringVarP(&w.server, "server", "s", "", "URLs of the node's local port, separated by commas (default: NATS_URL, or "+nats.DefaultURL+")")
 	f.IntVarP(&w.workers, "workers", "n", 1, "number of workers, so of commands at once")
+	f.BoolVar(&w.process, "process", false, "the command is a worker itself: run it all the time, not once a task")
 	f.StringVar(&w.service, "service", "", "service that they offer (default: the default service)")
 	f.StringVar(&w.name, "name", "", "name in the answers; of several workers the first is NAME-0")
 	f.DurationVar(&w.drain, "drain-timeout", 30*time.Second, "how long tasks in hand may take when it ends; then they are killed")
@@ -63,11 +81,13 @@ const maxWorkers = 10_000
 type commandWorkers struct {
 	server, service, name string
 	workers               int
+	process               bool
 	drain                 time.Duration
 
 	log        *slog.Logger
 	connection nats.Options
-	command    workerpool.Handler
+	command    workerpool.Handler    // without --process
+	processes  *supervise.Supervisor // with it
 }
 
 // prepare checks everything that can be wrong with the command line and the
@@ -94,15 +114,22 @@ func (w *commandWorkers) prepare(args []string) error {
 		reject("--drain-timeout", fmt.Errorf("%s; allowed: above 0", w.drain))
 	}
 	var err error
-	if len(args) == 0 {
-		reject("command", errors.New("missing; it follows the flags, or --"))
-	} else {
-		w.command, err = workerpool.Command(args[0], args[1:]...)
-		reject("command", errors.Unwrap(err))
-	}
 	w.connection, err = connection(w.server, os.Getenv)
 	if err != nil {
 		faults = append(faults, err)
+	}
+	switch {
+	case len(args) == 0:
+		reject("command", errors.New("missing; it follows the flags, or --"))
+	case w.process:
+		w.processes, err = supervise.New(supervise.Config{
+			Program: args, Processes: w.workers, Name: cmp.Or(w.name, "worker"), Service: w.service,
+			URL: strings.Join(w.connection.Servers, ","), Logger: w.log,
+		})
+		reject("command", err)
+	default:
+		w.command, err = workerpool.Command(args[0], args[1:]...)
+		reject("command", errors.Unwrap(err))
 	}
 	return errors.Join(faults...)
 }
@@ -121,7 +148,7 @@ func (w *commandWorkers) run(ctx context.Context) error {
 
 	err = workerpool.Run(ctx, nc, workerpool.Config{
 		Workers: w.workers, Service: w.service, Name: w.name, DrainTimeout: w.drain, Logger: w.log,
-	}, workerpool.HandlerFunc(w.handle))
+	}, workerpool.LogFailures(w.command, w.log))
 	if ctx.Err() != nil && errors.Is(err, nats.ErrConnectionClosed) {
 		return nil // see leave
 	}
@@ -131,12 +158,12 @@ func (w *commandWorkers) run(ctx context.Context) error {
 	return err
 }
 
-// handle runs the command. That it failed is told here as well: clients see the
-// end of its standard error, but those who run workers need to know, too.
-func (w *commandWorkers) handle(ctx context.Context, t *workerpool.Task) ([]byte, error) {
-	answer, err := w.command.Handle(ctx, t)
-	if err != nil {
-		w.log.Warn("a task failed", "attempt", t.Attempt, "error", err)
-	}
-	return answer, err
+// supervise runs the worker processes until ctx ends, and they have.
+func (w *commandWorkers) supervise(ctx context.Context) {
+	w.log.Info("worker processes started", "workers", w.workers, "url", redacted(w.connection.Servers))
+	w.processes.Run(ctx, func() time.Duration {
+		w.log.Info("leaving")
+		return w.drain
+	})
+	w.log.Info("left")
 }

@@ -9,8 +9,11 @@ import (
 // changed notes that what this node announces is no longer true.
 func (c *Core) changed(now time.Duration) { c.announcer.Changed(now) }
 
+// Changed notes that what the caller adds to this node's state is no longer true.
+func (c *Core) Changed(now time.Duration) { c.changed(now) }
+
 // State returns the node's state as it is to be announced. The caller fills in
-// SentAt, which is for people.
+// SentAt, which is for people, and Processes.
 func (c *Core) State(now time.Duration) mesh.State {
 	c.sequence++
 	return mesh.State{

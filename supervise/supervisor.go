@@ -1,0 +1,241 @@
+package supervise
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/brokermesh/brokermesh/mesh"
+	"github.com/brokermesh/brokermesh/supervise/restart"
+)
+
+// What a process finds in its environment about itself, besides the variables of
+// the process that supervises it. They do not begin with MESH_, which is for the
+// configuration of nodes.
+const (
+	EnvURL     = "NATS_URL"           // the node's local port
+	EnvService = "BROKERMESH_SERVICE" // that it is to offer; set to nothing for the default service
+	EnvWorker  = "BROKERMESH_WORKER"  // its name, the same after a restart
+	EnvNode    = "BROKERMESH_NODE"    // the node's name, if that is what supervises it
+)
+
+// envPrefix is what a process does not inherit: what this one was told of itself.
+const envPrefix = "BROKERMESH_"
+
+// policy is how patient a supervisor is.
+var policy = restart.Config{
+	First: 100 * time.Millisecond, Max: time.Second, Well: 5 * time.Second,
+	Limit: 6, Pause: 2 * time.Second, MaxPause: time.Minute,
+}
+
+// Config is what there is to run. Program, Processes, Name and URL have to be set.
+type Config struct {
+	Program   []string // and its arguments
+	Processes int      // 1 or more
+	Name      string   // of several processes, Name-0 is the first
+	URL       string   // the node's local port
+	Service   string   // "" is the default service
+	Node      string   // the node's name; "" is not told
+
+	// Logger is told what becomes of the processes, and gets what they write.
+	Logger *slog.Logger
+
+	// Changed is called when Status has changed, by Run's goroutine: it must be
+	// quick. nil: nobody needs to know.
+	Changed func()
+}
+
+// Status is how the processes are. The counts only grow.
+type Status struct {
+	mesh.Processes
+	Starts       uint64 // processes that were started
+	Opened       uint64 // times that the circuit opened, first and again
+	LinesDropped uint64 // lines of output that were too many for the log
+}
+
+// Supervisor runs the processes of one program.
+type Supervisor struct {
+	cfg     Config
+	path    string
+	log     *slog.Logger
+	history *restart.Restarts
+	began   time.Time
+	news    chan news
+	output  output
+
+	mu     sync.Mutex
+	status Status
+}
+
+// news is what a process has come to.
+type news struct {
+	slot    int
+	started bool
+	err     error         // of one that ended, nil for status 0
+	lived   time.Duration // 0 of one that could not be started
+	killed  bool          // it was told to end, and did not in time
+}
+
+// New returns a supervisor that does nothing until Run. It fails if there is no
+// such program.
+func New(cfg Config) (*Supervisor, error) {
+	path, err := exec.LookPath(cfg.Program[0])
+	if err != nil {
+		return nil, err
+	}
+	patience := policy
+	patience.Slots = cfg.Processes
+	if _, err := rand.Read(patience.Seed[:]); err != nil {
+		return nil, fmt.Errorf("no random numbers: %w", err)
+	}
+	return &Supervisor{
+		cfg: cfg, path: path, log: cfg.Logger, history: restart.New(patience), news: make(chan news),
+		status: Status{Processes: mesh.Processes{Wanted: cfg.Processes, Circuit: restart.Closed.String()}},
+	}, nil
+}
+
+// Run runs the processes until ctx ends. Then they are told to (SIGTERM), and
+// killed when grace, asked at that moment, has passed. No process is left when it
+// returns, but one that left its process group. It may be called once.
+func (s *Supervisor) Run(ctx context.Context, grace func() time.Duration) {
+	s.began = time.Now()
+	ending, end := context.WithCancel(context.Background())
+	killing, kill := context.WithCancel(context.Background())
+	defer kill()
+	defer end()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var due []int
+	alive := 0 // goroutines that have a process
+	for {
+		due = s.history.Due(s.now(), due[:0])
+		s.tellCircuit()
+		for _, slot := range due {
+			alive++
+			go s.live(slot, ending, killing)
+		}
+		timer.Reset(s.history.Wake() - s.now())
+		select {
+		case n := <-s.news:
+			if !n.started {
+				alive--
+			}
+			s.take(n)
+		case <-timer.C:
+		case <-ctx.Done():
+			end()
+			late := time.AfterFunc(grace(), kill)
+			defer late.Stop()
+			for alive > 0 {
+				n := <-s.news
+				if !n.started {
+					alive--
+				}
+				if n.killed {
+					s.log.Warn("a worker process did not end in time and was killed", "worker", s.name(n.slot))
+				}
+			}
+			return
+		}
+	}
+}
+
+// Status returns how the processes are. Any goroutine may call it.
+func (s *Supervisor) Status() Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	status := s.status
+	status.LinesDropped = s.output.dropped.Load()
+	return status
+}
+
+func (s *Supervisor) change(how func(*Status)) {
+	s.mu.Lock()
+	how(&s.status)
+	s.mu.Unlock()
+	if s.cfg.Changed != nil {
+		s.cfg.Changed()
+	}
+}
+
+// take notes what a process has come to.
+func (s *Supervisor) take(n news) {
+	if n.started {
+		s.change(func(status *Status) { status.Running++; status.Starts++ })
+		return
+	}
+	before := s.history.Circuit()
+	wait := s.history.Ended(s.now(), n.slot)
+	details := []any{"worker", s.name(n.slot), "after", n.lived.Round(time.Millisecond), "reason", reason(n.err)}
+	opened := before != restart.Open && s.history.Circuit() == restart.Open
+	if s.history.Circuit() == restart.Closed {
+		details = append(details, "next_in", wait.Round(time.Millisecond))
+	}
+	s.log.Warn("a worker process ended", details...)
+	if opened {
+		s.log.Error("the worker processes crash over and over; none is started for a while", "circuit", restart.Open.String(),
+			"next_try_in", (s.history.Until() - s.now()).Round(time.Millisecond))
+	}
+	s.change(func(status *Status) {
+		if n.lived > 0 {
+			status.Running--
+		}
+		status.Crashes++
+		if opened {
+			status.Opened++
+		}
+		status.Circuit = s.history.Circuit().String()
+	})
+}
+
+// tellCircuit tells of a circuit that has let one process try, or that has closed.
+func (s *Supervisor) tellCircuit() {
+	circuit := s.history.Circuit().String()
+	if s.Status().Circuit == circuit {
+		return
+	}
+	if s.history.Circuit() == restart.Closed {
+		s.log.Info("the worker processes run well again", "circuit", circuit)
+	} else {
+		s.log.Info("one worker process tries", "circuit", circuit)
+	}
+	s.change(func(status *Status) { status.Circuit = circuit })
+}
+
+func reason(err error) string {
+	if err == nil {
+		return "exit status 0" // nobody told it to end
+	}
+	return err.Error()
+}
+
+func (s *Supervisor) now() time.Duration { return time.Since(s.began) }
+
+// name returns the name of a slot's worker.
+func (s *Supervisor) name(slot int) string {
+	if s.cfg.Processes == 1 {
+		return s.cfg.Name
+	}
+	return fmt.Sprintf("%s-%d", s.cfg.Name, slot)
+}
+
+// environment returns the variables of a slot's process.
+func (s *Supervisor) environment(slot int) []string {
+	var env []string
+	for _, setting := range os.Environ() {
+		if !strings.HasPrefix(setting, envPrefix) {
+			env = append(env, setting)
+		}
+	}
+	env = append(env, EnvURL+"="+s.cfg.URL, EnvService+"="+s.cfg.Service, EnvWorker+"="+s.name(slot))
+	if s.cfg.Node != "" {
+		env = append(env, EnvNode+"="+s.cfg.Node)
+	}
+	return env
+}
