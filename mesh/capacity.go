@@ -35,8 +35,8 @@ func (c Capacity) AppendText(to []byte) []byte {
 // ParseCapacity reads what Capacity.AppendText writes, of this protocol version
 // or a neighbouring one. Fields that a later version appends are ignored.
 func ParseCapacity(s string) (Capacity, error) {
-	f := strings.Split(s, ";")
-	if len(f) < 8 {
+	f, ok := eightFields(s)
+	if !ok {
 		return Capacity{}, errors.New("malformed capacity")
 	}
 	if err := checkVersion(f[0]); err != nil {
@@ -56,4 +56,16 @@ func ParseCapacity(s string) (Capacity, error) {
 		return Capacity{}, errors.New("malformed capacity")
 	}
 	return c, nil
+}
+
+// eightFields returns the first eight of the fields that semicolons part, and
+// whether there are so many. It allocates nothing.
+func eightFields(s string) (f [8]string, ok bool) {
+	for i := range f {
+		if i > 0 && !ok {
+			return f, false
+		}
+		f[i], s, ok = strings.Cut(s, ";")
+	}
+	return f, true
 }

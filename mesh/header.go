@@ -3,7 +3,6 @@ package mesh
 import (
 	"errors"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -113,8 +112,8 @@ func (d Delegation) AppendText(to []byte) []byte {
 // version or a neighbouring one. Fields that a later version appends are
 // ignored.
 func ParseDelegation(s string) (Delegation, error) {
-	f := strings.Split(s, ";")
-	if len(f) < 8 {
+	f, ok := eightFields(s)
+	if !ok {
 		return Delegation{}, errors.New("malformed delegation")
 	}
 	if err := checkVersion(f[0]); err != nil {

@@ -30,6 +30,7 @@ func nodeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			node.Dedicate()
 			return failed(n.Run(cmd.Context()))
 		},
 	}

@@ -117,8 +117,8 @@ func (b *bench) nodes(idle time.Duration) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("a node uses %.1f MiB (heap and stacks; resident %.1f MiB), %.1f KiB of that for each worker\n",
-		heap/manyNodes/(1<<20), resident/manyNodes/(1<<20), (heap-before)/(manyNodes*manyWorkers)/(1<<10))
+	fmt.Printf("a node has %.1f MiB resident after a collection of garbage, heap and stacks of %.1f KiB for each worker\n",
+		resident/manyNodes/(1<<20), (heap-before)/(manyNodes*manyWorkers)/(1<<10))
 	used, err := nodes.over(idle)
 	if err != nil {
 		return err

@@ -26,6 +26,9 @@ func (p *player) serve(ctx context.Context, r role) (answer, error) {
 	if r.System == plain {
 		return p.servePlain(r)
 	}
+	if r.Kind == server {
+		node.Dedicate() // as brokermesh node does
+	}
 	n, err := node.New(node.Config{
 		Name: r.Name, Peers: r.Peers, Listen: loopback, CloudListen: loopback, ClusterListen: loopback,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),

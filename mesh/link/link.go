@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/nats-io/nats.go"
 
@@ -19,8 +20,9 @@ type Link struct {
 	nc       *nats.Conn
 	name     string
 	inbox    string // prefix of every reply subject of this link, with its last dot
-	messages chan *nats.Msg
+	arrived  chan *nats.Msg
 	subs     []*nats.Subscription
+	messages sync.Pool // of *message
 }
 
 // buffered is how many messages may wait for the node; beyond it the NATS
@@ -32,7 +34,7 @@ const buffered = 1 << 16
 //
 // The connection must have been made with nats.NoEcho, or the node hears itself.
 func Open(nc *nats.Conn, name string) (*Link, error) {
-	l := &Link{nc: nc, name: name, inbox: nc.NewInbox() + ".", messages: make(chan *nats.Msg, buffered)}
+	l := &Link{nc: nc, name: name, inbox: nc.NewInbox() + ".", arrived: make(chan *nats.Msg, buffered)}
 	return l, l.subscribe(l.inbox+">", mesh.SubjectState+"*")
 }
 
@@ -52,7 +54,7 @@ func (l *Link) Leave() error {
 
 func (l *Link) subscribe(subjects ...string) error {
 	for _, subject := range subjects {
-		sub, err := l.nc.ChanSubscribe(subject, l.messages)
+		sub, err := l.nc.ChanSubscribe(subject, l.arrived)
 		if err != nil {
 			return fmt.Errorf("subscribe to %s: %w", subject, err)
 		}
@@ -63,7 +65,7 @@ func (l *Link) subscribe(subjects ...string) error {
 
 // Messages is where everything arrives, in the order of the connection. Read
 // turns a message into an Event.
-func (l *Link) Messages() <-chan *nats.Msg { return l.messages }
+func (l *Link) Messages() <-chan *nats.Msg { return l.arrived }
 
 // Carried reports whether the message came by this link.
 func (l *Link) Carried(m *nats.Msg) bool {

@@ -13,39 +13,53 @@ import (
 	"github.com/brokermesh/brokermesh/mesh"
 )
 
-// Delegate hands a client's request over to a peer. The headers of the mesh are
-// set on the message and taken off again, so it stays the client's.
-func (l *Link) Delegate(peer string, m *nats.Msg, d mesh.Delegation, c mesh.Capacity) error {
-	out := &nats.Msg{Subject: mesh.CloudSubject(peer), Header: m.Header, Data: m.Data}
-	if out.Header == nil {
-		out.Header = make(nats.Header, 2)
+// message is one that is sent, with the headers that the mesh adds; it is used
+// again. own are the headers of one that has none itself.
+type message struct {
+	nats.Msg
+	own    nats.Header
+	values [2]string
+}
+
+// send publishes a message with the sender's capacity and, unless it has no name,
+// another header of the mesh. The headers are as before then.
+func (l *Link) send(m nats.Msg, c mesh.Capacity, name, value string) error {
+	out, _ := l.messages.Get().(*message)
+	if out == nil {
+		out = &message{own: make(nats.Header, 2)}
 	}
-	var buf [256]byte
-	out.Reply = l.inbox + replyTask + d.Attempt.String()
-	out.Header[mesh.HeaderDelegation] = []string{string(d.AppendText(buf[:0]))}
-	setCapacity(out, c)
-	err := l.nc.PublishMsg(out)
-	delete(out.Header, mesh.HeaderDelegation)
+	if out.Msg = m; m.Header == nil {
+		out.Header = out.own
+	}
+	var buf [192]byte
+	out.values = [2]string{string(c.AppendText(buf[:0])), value}
+	out.Header[mesh.HeaderCapacity] = out.values[0:1:1]
+	if name != "" {
+		out.Header[name] = out.values[1:2:2]
+	}
+	err := l.nc.PublishMsg(&out.Msg)
 	delete(out.Header, mesh.HeaderCapacity)
+	delete(out.Header, name)
+	out.Msg, out.values = nats.Msg{}, [2]string{}
+	l.messages.Put(out)
 	return err
 }
 
-// Answer sends the answer of a guest to its origin. The header is used up.
+// Delegate hands a client's request over to a peer.
+func (l *Link) Delegate(peer string, m *nats.Msg, d mesh.Delegation, c mesh.Capacity) error {
+	var buf [256]byte
+	out := nats.Msg{Subject: mesh.CloudSubject(peer), Reply: l.inbox + replyTask + d.Attempt.String(), Header: m.Header, Data: m.Data}
+	return l.send(out, c, mesh.HeaderDelegation, string(d.AppendText(buf[:0])))
+}
+
+// Answer sends the answer of a guest to its origin.
 func (l *Link) Answer(m *nats.Msg, header nats.Header, data []byte, c mesh.Capacity) error {
-	out := &nats.Msg{Subject: m.Reply, Header: header, Data: data}
-	if header == nil {
-		out.Header = make(nats.Header, 1)
-	}
-	setCapacity(out, c)
-	return l.nc.PublishMsg(out)
+	return l.send(nats.Msg{Subject: m.Reply, Header: header, Data: data}, c, "", "")
 }
 
 // Return gives a guest back to its origin undone.
 func (l *Link) Return(m *nats.Msg, losses int, reason string, c mesh.Capacity) error {
-	out := &nats.Msg{Subject: m.Reply, Header: make(nats.Header, 2)}
-	out.Header[mesh.HeaderRefusal] = []string{strconv.Itoa(losses) + ";" + reason}
-	setCapacity(out, c)
-	return l.nc.PublishMsg(out)
+	return l.send(nats.Msg{Subject: m.Reply}, c, mesh.HeaderRefusal, strconv.Itoa(losses)+";"+reason)
 }
 
 // Reject returns a delegated task that could not be understood. To a person who
@@ -69,17 +83,13 @@ func parseRefusal(s string) (losses int, reason string, err error) {
 
 // Pull asks a peer for n waiting tasks of a service.
 func (l *Link) Pull(peer, service string, n int, c mesh.Capacity) error {
-	out := &nats.Msg{Subject: mesh.PullSubject(peer), Reply: l.inbox + replyPull + mesh.WithService(peer, service), Data: strconv.AppendInt(nil, int64(n), 10)}
-	out.Header = make(nats.Header, 1)
-	setCapacity(out, c)
-	return l.nc.PublishMsg(out)
+	out := nats.Msg{Subject: mesh.PullSubject(peer), Reply: l.inbox + replyPull + mesh.WithService(peer, service), Data: strconv.AppendInt(nil, int64(n), 10)}
+	return l.send(out, c, "", "")
 }
 
 // Grant answers a pull: n tasks are on the way.
 func (l *Link) Grant(m *nats.Msg, n int, c mesh.Capacity) error {
-	out := &nats.Msg{Subject: m.Reply, Data: strconv.AppendInt(nil, int64(n), 10), Header: make(nats.Header, 1)}
-	setCapacity(out, c)
-	return l.nc.PublishMsg(out)
+	return l.send(nats.Msg{Subject: m.Reply, Data: strconv.AppendInt(nil, int64(n), 10)}, c, "", "")
 }
 
 // Ask asks a peer which of the attempts it does not hold; with none it is a ping.
@@ -89,9 +99,7 @@ func (l *Link) Ask(peer string, attempts []mesh.Attempt) error {
 
 // Tell answers a question about attempts: these are not held here.
 func (l *Link) Tell(m *nats.Msg, missing []mesh.Attempt, c mesh.Capacity) error {
-	out := &nats.Msg{Subject: m.Reply, Data: appendAttempts(nil, missing), Header: make(nats.Header, 1)}
-	setCapacity(out, c)
-	return l.nc.PublishMsg(out)
+	return l.send(nats.Msg{Subject: m.Reply, Data: appendAttempts(nil, missing)}, c, "", "")
 }
 
 // Relay sends a local client's request to the named node, whose answer comes
@@ -132,11 +140,6 @@ func (l *Link) WhoHolds(ctx context.Context, wait time.Duration) (id mesh.Identi
 	}
 	id, incarnation, err = mesh.ParseIdentity(answer.Data)
 	return id, incarnation, err == nil
-}
-
-func setCapacity(m *nats.Msg, c mesh.Capacity) {
-	var buf [192]byte
-	m.Header[mesh.HeaderCapacity] = []string{string(c.AppendText(buf[:0]))}
 }
 
 func parseCount(data []byte) (int, error) {
