@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -44,7 +45,7 @@ func TestSimJSON(t *testing.T) {
 func TestSimWrongFlags(t *testing.T) {
 	for args, want := range map[string]string{
 		"--nodes 0":                "--nodes: from 1",
-		"--hot 9":                  "--hot: the hot nodes alone",
+		"--hot 9":                  "--hot: load cannot be",
 		"--service gamma:1ms":      "--service",
 		"--kill x":                 "--kill",
 		"--kill 9@1s":              "--kill: node 9 of 3",
@@ -91,7 +92,7 @@ func TestSimPlot(t *testing.T) {
 			t.Fatal(err)
 		}
 		for d := xml.NewDecoder(bytes.NewReader(svg)); ; {
-			if _, err := d.Token(); err == io.EOF {
+			if _, err := d.Token(); errors.Is(err, io.EOF) {
 				break
 			} else if err != nil {
 				t.Fatalf("%s: %v", args, err)

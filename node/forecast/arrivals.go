@@ -45,13 +45,10 @@ func newSource(c Config, node int, rate float64, from time.Duration) source {
 	switch s.kind {
 	case OnOff:
 		s.gap *= float64(onTime) / float64(onTime+offTime)
-		at := time.Duration(s.random.ExpFloat64() * float64(offTime)) // into a phase of one kind or the other
-		if s.random.Float64() < float64(onTime)/float64(onTime+offTime) {
-			s.onUntil = from + time.Duration(s.random.ExpFloat64()*float64(onTime))
-		} else {
-			s.next += at
-			s.onUntil = s.next + time.Duration(s.random.ExpFloat64()*float64(onTime))
+		if on := float64(onTime) / float64(onTime+offTime); s.random.Float64() >= on {
+			s.next += s.phase(offTime)
 		}
+		s.onUntil = s.next + s.phase(onTime)
 	case Batch:
 		s.gap *= batchSize
 	}
@@ -59,14 +56,39 @@ func newSource(c Config, node int, rate float64, from time.Duration) source {
 	return s
 }
 
+// forever is longer than any run; twice it is still a time.
+const forever = time.Duration(1 << 61)
+
 // advance finds the time of the next arrival.
 func (s *source) advance() {
-	s.next += time.Duration(s.random.ExpFloat64() * s.gap)
-	for s.kind == OnOff && s.next > s.onUntil {
-		s.next = s.onUntil + time.Duration(s.random.ExpFloat64()*float64(offTime))
-		s.onUntil = s.next + time.Duration(s.random.ExpFloat64()*float64(onTime))
-		s.next += time.Duration(s.random.ExpFloat64() * s.gap)
+	s.next = min(s.next, forever)
+	pause := s.pause()
+	if s.kind != OnOff {
+		s.next += pause
+		return
 	}
+	const phases = 10_000
+	if pause > phases*onTime { // by the law of large numbers
+		s.next += min(pause, forever/4) / onTime * (onTime + offTime)
+		s.onUntil = s.next + s.phase(onTime)
+		return
+	}
+	for s.next += pause; s.next > s.onUntil; { // what is left of the pause is in the next phase
+		left := s.next - s.onUntil
+		s.next = s.onUntil + s.phase(offTime)
+		s.onUntil = s.next + s.phase(onTime)
+		s.next += left
+	}
+}
+
+// phase draws the length of a phase.
+func (s *source) phase(mean time.Duration) time.Duration {
+	return time.Duration(s.random.ExpFloat64() * float64(mean))
+}
+
+// pause draws the time between two arrivals.
+func (s *source) pause() time.Duration {
+	return time.Duration(min(s.random.ExpFloat64()*s.gap, float64(forever)))
 }
 
 // size returns how many tasks come at once.

@@ -72,10 +72,11 @@ func DefaultConfig() Config {
 
 // Bounds of a Config.
 const (
-	maxNodes   = 100_000
+	maxNodes   = 10_000
 	maxWorkers = 10_000_000 // of all nodes
 	maxTime    = 24 * time.Hour
 	maxTasks   = 1_000_000_000
+	maxLength  = 365 * 24 * time.Hour
 )
 
 // Faults returns what is wrong with the Config, each as "setting: what it may
@@ -94,7 +95,7 @@ func (c Config) Faults() []string {
 	need(c.Load > 0 && c.Load <= 10, "load: above 0, at most 10")
 	need(c.Hot >= 0 && c.Hot <= 1000, "hot: from 0 (none) to 1000")
 	need(fraction(c.HotFraction), "hot-fraction: above 0, at most 1")
-	need(c.Slow >= 0 && c.Slow <= 1000, "slow: from 0 (none) to 1000")
+	need(c.Slow == 0 || c.Slow >= 1 && c.Slow <= 1000, "slow: 0 (none), or from 1 to 1000")
 	need(fraction(c.SlowFraction), "slow-fraction: above 0, at most 1")
 	need(c.Delay >= 0 && c.Delay <= maxTime, "delay: from 0 to %v", maxTime)
 	need(c.Regions >= 0 && c.Regions <= max(1, c.Nodes), "regions: from 1 to the number of nodes")
@@ -111,7 +112,10 @@ func (c Config) Faults() []string {
 	if len(faults) > 0 {
 		return faults
 	}
-	need(c.rates() != nil, "hot: the hot nodes alone get more than the load of the whole mesh")
+	if c.rates() == nil {
+		return []string{"hot: load cannot be that of the whole mesh: the hot nodes alone get more, or all are hot and get less"}
+	}
+	need(c.length() <= maxLength, "tasks: so many take more than a year to come")
 	killed := make(map[int]bool)
 	for _, k := range c.Kills {
 		need(1 <= k.Node && k.Node <= c.Nodes, "kill: node %d of %d", k.Node, c.Nodes)
@@ -152,7 +156,7 @@ func (c Config) slowness() []float64 {
 }
 
 // rates returns how many tasks a second arrive at each node; nil if the hot
-// ones would get more than all.
+// ones would get more than all, or all are hot and get less.
 func (c Config) rates() []float64 {
 	hot, own, all := 0.0, 0.0, 0.0 // the tasks of the hot nodes, their capacity, everybody's
 	rates := make([]float64, c.Nodes)
@@ -165,11 +169,11 @@ func (c Config) rates() []float64 {
 		}
 	}
 	rest := c.Load*all - hot
-	if rest < -1e-9*all {
-		return nil
-	}
 	cold := 0.0
-	if all > own {
+	switch {
+	case rest < -1e-9*all || all-own < 1e-9*all && rest > 1e-9*all:
+		return nil
+	case all > own:
 		cold = max(0, rest) / (all - own)
 	}
 	for i := range rates {

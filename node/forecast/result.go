@@ -19,6 +19,9 @@ type Result struct {
 	// before or after; nil if there was none.
 	Around *Waits `json:"around_kill_wait_ms,omitempty"`
 
+	// DelayedWaitMS is about the delayed tasks; nil if there was none.
+	DelayedWaitMS *Waits `json:"delayed_wait_ms,omitempty"`
+
 	Wait *Histogram `json:"-"`
 	Over []Slice    `json:"-"` // time, in equal slices, from the first task to the last
 }
@@ -55,14 +58,15 @@ type meter struct {
 	nodeTime  float64
 	nodes     int
 
-	state, control, nack, away, delayed int
-	counted                             int
+	state, control, nack, away, counted int
 
 	wait   Histogram
 	slices []Slice
 	slice  time.Duration
 	deaths []time.Duration
 	around Histogram
+
+	delayed Histogram
 }
 
 const (
@@ -136,7 +140,7 @@ func (m *meter) end(t *task, wait time.Duration) {
 		}
 	}
 	if t.delayed {
-		m.delayed++
+		m.delayed.add(wait)
 	}
 	if !t.counts {
 		return
@@ -155,8 +159,12 @@ func (m *meter) result(w *world) Result {
 		Utilisation: m.busyTime / max(1, m.aliveTime),
 		Delegated:   share(m.away), NACK: share(m.nack),
 		StateMsgs: float64(m.state) / max(1e-9, m.nodeTime), ControlMsgs: float64(m.control) / max(1e-9, m.nodeTime),
-		Lost: w.submitted - w.places[done], Delayed: m.delayed,
+		Lost: w.submitted - w.places[done], Delayed: int(m.delayed.Count()),
 		Wait: &m.wait, Over: m.slices,
+	}
+	if r.Delayed > 0 {
+		delayed := m.delayed.waits()
+		r.DelayedWaitMS = &delayed
 	}
 	if len(m.deaths) > 0 {
 		around := m.around.waits()
