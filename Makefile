@@ -33,13 +33,14 @@ chaos: ## nodes, workers and servers killed at random for CHAOSTIME (default 5m)
 	$(GO) test ./integration -run TestChaos -v -chaos $(CHAOSTIME) -timeout 60m
 	$(GO) test ./integration -run TestChaos -v -chaos $(CHAOSTIME) -timeout 60m -plane=external
 
-fuzz: ## every fuzz target for FUZZTIME (default 1m)
+fuzz: ## every fuzz target for FUZZTIME (default 1m), and 10,000 histories of the core
 	@for target in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
 		for name in $$($(GO) test -list '^Fuzz' $$target | grep '^Fuzz'); do \
 			echo "$$target $$name"; \
 			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$target || exit 1; \
 		done; \
 	done
+	$(GO) test ./node/dispatch -run '^TestHistories$$' -rapid.checks 10000
 
 bench: ## against plain NATS, side by side on this machine: three minutes
 	@$(GO) run ./integration/bench

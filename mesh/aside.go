@@ -76,7 +76,7 @@ func (ps *Peers) TryAgain(now time.Duration) (some bool, next time.Duration) {
 func (ps *Peers) Recall(now time.Duration) {
 	for _, p := range ps.list {
 		for i := range p.loads {
-			p.loads[i].aside = min(p.loads[i].aside, now)
+			p.loads[i].aside = min(p.loads[i].aside, max(now, 1)) // 0 is not aside
 		}
 	}
 }

@@ -64,7 +64,8 @@ func (c *Core) notAllAside(now time.Duration, s *service) {
 	}
 	for _, w := range c.aside {
 		if w.service == s {
-			w.aside, c.nextAside = now, now
+			w.aside = max(now, 1) // 0 is not aside
+			c.nextAside = min(c.nextAside, w.aside)
 			return
 		}
 	}

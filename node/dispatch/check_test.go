@@ -142,7 +142,7 @@ func checkWorkers(c *Core) error {
 				n++
 			}
 		}
-		if n != s.aside || n > 0 && n == s.workers && c.aside[0].aside > c.nextAside {
+		if n != s.aside {
 			return fmt.Errorf("service %q has %d of %d workers aside, counted %d", s.name, s.aside, s.workers, n)
 		}
 	}

@@ -43,6 +43,13 @@ func newDriver(t *tape) *driver {
 	cfg.AttemptTimeout = []time.Duration{0, 0, 250 * time.Millisecond, 2 * time.Second}[t.below(4)]
 	cfg.MaxAttempts = 1 + t.below(4)
 	cfg.Seed[0] = t.next()
+	failing := []uint64{0, 0, 14, 16}[t.below(4)] // of 16 answers
+	cfg.Inspect = func(answer any) (size int, code mesh.Code) {
+		if answer.(mesh.Attempt).Random%16 < failing {
+			code = mesh.CodeFailed
+		}
+		return 1, code
+	}
 	d := &driver{
 		tape: t, cfg: cfg, core: New(cfg), sequences: make(map[mesh.Incarnation]uint64), runs: make(map[string]uint64),
 		ending: ending(t.next()&1 == 1),
@@ -99,6 +106,11 @@ func (d *driver) after(fx []Effect) {
 	}
 	if err := check(d.core); err != nil {
 		d.failf("%v", err)
+	}
+	for _, s := range d.core.services.list {
+		if s.aside > 0 && s.aside == s.workers && !slices.ContainsFunc(d.core.aside, func(w *worker) bool { return w.service == s && w.aside <= max(d.now, 1) }) {
+			d.failf("all workers of service %q are aside, and none is to be tried", s.name)
+		}
 	}
 	d.checkAnnouncement()
 }

@@ -23,6 +23,7 @@ type model struct {
 	workers map[string]*modelWorker   // by inbox
 	idle    map[string][]*modelWorker // by service, least recently used first
 	added   int
+	aside   []*modelWorker // that get no job for a while, in order of being put aside
 
 	dispatched []mesh.Attempt
 	delegated  []mesh.Attempt

@@ -7,8 +7,11 @@ import (
 )
 
 // step gives the core one input.
-func (d *driver) step() {
-	switch b := d.tape.below(100); {
+func (d *driver) step() { d.input(d.tape.below(100)) }
+
+// input gives the core an input of a kind; each has its share of a hundred.
+func (d *driver) input(b int) {
+	switch {
 	case b < 22:
 		d.request()
 	case b < 36:
@@ -38,8 +41,12 @@ func (d *driver) step() {
 		switch b := d.tape.below(16); {
 		case b == 0:
 			d.drain()
-		case b < 10:
+		case b < 8:
 			d.cloud(b%2 == 0)
+		case b == 8:
+			d.allDisconnected()
+		case b == 9:
+			d.endingOf(uint64(d.tape.below(clients)))
 		default:
 			name, _ := d.peer()
 			d.notef("no answer from %s", name)
@@ -92,7 +99,7 @@ func (d *driver) ready() {
 func (d *driver) done() {
 	a := d.attempt(d.model.dispatched)
 	d.notef("done %d.%d", a.Slot, a.Generation)
-	d.model.done(a)
+	d.model.done(d.now, a)
 	d.after(d.core.Done(d.now, a, answerOf(a), nil))
 }
 
@@ -110,6 +117,21 @@ func (d *driver) disconnect(client uint64) {
 	d.notef("disconnect %d", client)
 	d.model.disconnect(client)
 	d.after(d.core.Disconnected(d.now, client, nil))
+}
+
+// endingOf has the end of a connection told before its last answers are in.
+func (d *driver) endingOf(client uint64) {
+	d.notef("ending %d", client)
+	d.model.ending(client)
+	d.core.Ending(d.now, client)
+	d.after(nil)
+}
+
+// allDisconnected is the end of the node's own connection to its workers.
+func (d *driver) allDisconnected() {
+	d.notef("all disconnected")
+	d.model.allDisconnected()
+	d.after(d.core.AllDisconnected(d.now, nil))
 }
 
 func (d *driver) leave() {
