@@ -25,22 +25,11 @@ func TestErlangC(t *testing.T) {
 		for _, load := range []float64{0.5, 0.8, 0.9} {
 			for _, workers := range []int{1, 5, 20} {
 				c := DefaultConfig()
-				c.Policy, c.Nodes, c.Workers, c.Load, c.Tasks = policy, 1, workers, load, 400_000
+				c.Policy, c.Nodes, c.Workers, c.Load, c.Tasks = policy, 1, workers, load, 200_000
 				if policy == Global && workers > 1 {
 					c.Nodes, c.Workers = workers, 1
 				}
-				r := mustRun(t, c)
-				waits, mean := erlangC(workers, load)
-				got := float64(r.Wait.Mean()) / float64(c.Service.Mean)
-				// The error of a mean over correlated waits: about as that of one in
-				// 1/(1-load)^2 tasks, and more of them at a smaller load.
-				tolerance := 0.03 + 0.1*mean
-				if math.Abs(got-mean) > tolerance {
-					t.Errorf("%s, %d workers at %v: mean wait %.4f, Erlang C %.4f", policy, workers, load, got, mean)
-				}
-				if p := r.Wait.Above(0); math.Abs(p-waits) > 0.02 {
-					t.Errorf("%s, %d workers at %v: %.4f of the tasks wait, Erlang C %.4f", policy, workers, load, p, waits)
-				}
+				compareWithErlangC(t, c, workers)
 			}
 		}
 	}
@@ -49,15 +38,36 @@ func TestErlangC(t *testing.T) {
 // A queue group is M/M/1 at every worker.
 func TestQueueGroupIsManyQueues(t *testing.T) {
 	c := DefaultConfig()
-	c.Policy, c.Nodes, c.Load, c.Delay, c.Tasks = QueueGroup, 4, 0.8, 0, 400_000
+	c.Policy, c.Nodes, c.Workers, c.Load, c.Delay, c.Tasks = QueueGroup, 4, 10, 0.8, 0, 400_000
+	compareWithErlangC(t, c, 1)
+}
+
+// compareWithErlangC runs a question and compares mean wait and part of the
+// tasks that wait with those of M/M/n, within four standard errors. These are
+// estimated from the slices of the run.
+func compareWithErlangC(t *testing.T, c Config, n int) {
+	t.Helper()
 	r := mustRun(t, c)
-	waits, mean := erlangC(1, 0.8)
-	if got := float64(r.Wait.Mean()) / float64(c.Service.Mean); math.Abs(got-mean) > 0.1*mean {
-		t.Errorf("mean wait %.3f, want %.3f", got, mean)
+	waits, mean := erlangC(n, c.Load)
+	counted := r.Over[int(warmUp*sliceCount):]
+	compare := func(what string, got, want float64, of func(*Histogram) float64) {
+		t.Helper()
+		sum, squares := 0.0, 0.0
+		for i := range counted {
+			v := of(&counted[i].Wait)
+			sum += v
+			squares += v * v
+		}
+		m := float64(len(counted))
+		err := math.Sqrt((squares/m - sum/m*sum/m) / (m - 1))
+		if math.Abs(got-want) > 4*err || err > 0.1*want+0.001 {
+			t.Errorf("%s, %d workers at %v: %s %.4f ± %.4f, Erlang C %.4f", c.Policy, n, c.Load, what, got, err, want)
+		}
 	}
-	if p := r.Wait.Above(0); math.Abs(p-waits) > 0.02 {
-		t.Errorf("%.3f of the tasks wait, want %.3f", p, waits)
-	}
+	inRuns := func(h *Histogram) float64 { return float64(h.Mean()) / float64(c.Service.Mean) }
+	compare("mean wait", inRuns(r.Wait), mean, inRuns)
+	part := func(h *Histogram) float64 { return h.Above(0) }
+	compare("part that waits", part(r.Wait), waits, part)
 }
 
 func mustRun(t *testing.T, c Config) Result {
