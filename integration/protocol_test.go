@@ -142,6 +142,37 @@ func TestBareLeave(t *testing.T) {
 	m.AwaitIdle("DC1", "", 1)
 }
 
+// A worker that asks for it is told that its task counts no more, where it likes.
+// One that does not ask gets nothing but tasks.
+func TestBareCancel(t *testing.T) {
+	m := startMesh(t, 1)
+	naive := bareWorker(t, m, "DC1", "naive", "naive.inbox")
+	knowing := bareWorker(t, m, "DC1", "knowing", "my.inbox", "Mesh-Cancel: my.inbox")
+	client := bareClient(t, m)
+
+	client.pub("localfe.naive", "answers", "x", "Mesh-Timeout: 50ms")
+	late := naive.dispatched("x")
+	expectError(t, client.next(), "504", "the deadline passed")
+	naive.flush() // fails if anything has come
+	naive.pub(late.reply, "", "too late")
+	m.AwaitIdle("DC1", "naive", 1)
+
+	client.pub("localfe.knowing", "answers", "x", "Mesh-Timeout: 50ms")
+	task := knowing.dispatched("x")
+	expectError(t, client.next(), "504", "the deadline passed")
+	cancel := knowing.next()
+	if cancel.subject != "my.inbox" || cancel.reply != "" || cancel.body != "" || len(cancel.header) != 3 {
+		t.Errorf("cancelled with %+v", cancel)
+	}
+	expectHeader(t, cancel, "Mesh-Attempt", strings.TrimPrefix(task.reply, "localbe.done."))
+	expectHeader(t, cancel, "Nats-Service-Error-Code", "504")
+	expectHeader(t, cancel, "Nats-Service-Error", "the deadline passed")
+
+	// It is free when it has answered, whatever that is.
+	knowing.pub(task.reply, "", "")
+	m.AwaitIdle("DC1", "knowing", 1)
+}
+
 func TestBareReadyAgain(t *testing.T) {
 	m := startMesh(t, 1)
 	worker := bareWorker(t, m, "DC1", "", "my.inbox")

@@ -18,7 +18,8 @@ const (
 
 	HeaderNode    = "Mesh-Node"    // reply: the node that did the task
 	HeaderWorker  = "Mesh-Worker"  // READY: the worker's name; reply: who did it
-	HeaderAttempt = "Mesh-Attempt" // reply: the attempt that was answered
+	HeaderAttempt = "Mesh-Attempt" // reply: the attempt that was answered; cancel: the one that counts no more
+	HeaderCancel  = "Mesh-Cancel"  // READY: where the worker wants to be told that its task counts no more
 	HeaderHops    = "Mesh-Hops"    // reply: 0 done at home, 1 done at a peer
 
 	HeaderDelegation = "Mesh-Delegation" // cloud request: see Delegation

@@ -72,6 +72,7 @@ func TestBadInput(t *testing.T) {
 		{"READY with an inbox of nobody", "local", withReply(&nats.Msg{Subject: "localbe.ready"}, "w.nobody"), "", "READY with an inbox that nobody subscribes to"},
 		{"READY for a service of two tokens", "local", withReply(&nats.Msg{Subject: "localbe.ready.a.b"}, "w.1"), "", "READY for an invalid service"},
 		{"READY with a strange name", "local", &nats.Msg{Subject: "localbe.ready", Reply: "w.nobody", Header: header(mesh.HeaderWorker, "a b")}, "", "READY with an invalid worker name"},
+		{"READY with a strange subject for cancels", "local", &nats.Msg{Subject: "localbe.ready", Reply: "w.nobody", Header: header(mesh.HeaderCancel, "localfe")}, "", "READY with an invalid subject for cancels"},
 		{"leave without inbox", "local", &nats.Msg{Subject: "localbe.leave"}, "", "malformed leave"},
 		{"an answer to a malformed attempt", "local", &nats.Msg{Subject: "localbe.done.x"}, "", "answer to a malformed attempt"},
 		{"an answer to an unknown attempt", "local", &nats.Msg{Subject: mesh.DoneSubject(somebody)}, "", "answer to an attempt that is no more"},

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -16,6 +17,8 @@ func (l *loop) apply(fx []dispatch.Effect) {
 		switch e := &fx[i]; e.Do {
 		case dispatch.Dispatch:
 			fx = l.dispatch(e, fx)
+		case dispatch.Cancel:
+			l.cancel(e)
 		case dispatch.Reply:
 			l.reply(e)
 		case dispatch.Refuse:
@@ -61,6 +64,16 @@ func (l *loop) dispatch(e *dispatch.Effect, fx []dispatch.Effect) []dispatch.Eff
 		return l.core.Undelivered(l.now(), e.Attempt, fx)
 	}
 	return fx
+}
+
+// cancel tells a worker that its task counts no more, in the words of an error
+// reply.
+func (l *loop) cancel(e *dispatch.Effect) {
+	l.publish(&nats.Msg{Subject: e.To, Header: nats.Header{
+		mesh.HeaderAttempt:   {e.Attempt.String()},
+		mesh.HeaderErrorCode: {strconv.Itoa(int(e.Code))},
+		mesh.HeaderError:     {e.Reason},
+	}})
 }
 
 // delegate sends a task to a peer.

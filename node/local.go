@@ -79,7 +79,12 @@ func (l *loop) onReady(now time.Duration, m *nats.Msg) {
 		l.complaints.add(now, "READY with an invalid worker name", "name", clip(name))
 		name = ""
 	}
-	r := dispatch.Ready{ID: dispatch.WorkerID{Inbox: m.Reply}, Service: service, Name: name, Said: now}
+	cancel := m.Header.Get(mesh.HeaderCancel)
+	if cancel != "" && mesh.CheckInbox(cancel) != "" {
+		l.complaints.add(now, "READY with an invalid subject for cancels", "subject", clip(cancel))
+		cancel = ""
+	}
+	r := dispatch.Ready{ID: dispatch.WorkerID{Inbox: m.Reply}, Service: service, Name: name, Cancel: cancel, Said: now}
 	if l.core.Knows(m.Reply) {
 		l.lazy = append(l.lazy, r)
 		return

@@ -21,6 +21,7 @@ type pool struct {
 	cfg     Config
 	handler Handler
 	workers []*worker
+	cancels cancels
 	exited  chan struct{} // one from each worker that has ended
 
 	tasks  context.Context // what the contexts of tasks are made of
@@ -53,6 +54,8 @@ func Run(ctx context.Context, nc *nats.Conn, cfg Config, h Handler) error {
 	p.tasks, p.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	defer p.cancel(errDrained)
 
+	defer p.cancels.stop()
+
 	// Before anything else looks at the connection, not to miss an event.
 	events := nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
 	defer nc.RemoveStatusListener(events)
@@ -68,6 +71,9 @@ func Run(ctx context.Context, nc *nats.Conn, cfg Config, h Handler) error {
 
 // start subscribes all workers, then lets them run.
 func (p *pool) start() error {
+	if err := p.cancels.listen(p.nc); err != nil {
+		return err
+	}
 	p.workers = make([]*worker, 0, p.cfg.Workers)
 	for i := range p.cfg.Workers {
 		w, err := newWorker(p, p.cfg.workerName(i))

@@ -29,7 +29,8 @@ type Handler interface {
 	// the worker goes on. Exactly one answer is sent, however late; a body larger
 	// than the server's limit is replaced by an error that says so.
 	//
-	// ctx ends at the client's deadline, if it set one. It outlives the context
+	// ctx ends at the client's deadline, if it set one, and when the node has given
+	// the task up; the cause is then an *Error that says why. It outlives the context
 	// of Run, whose values it has, by Config.DrainTimeout, so that a task in
 	// hand is finished; and it ends when the connection is closed for good.
 	// context.Cause tells which it was. It is not for use after Handle returned.

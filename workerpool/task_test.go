@@ -27,7 +27,7 @@ func TestTasksAreAnswered(t *testing.T) {
 		return []byte(strings.ToUpper(string(task.Data))), nil
 	})
 	ready := n.next(mesh.WithService(mesh.SubjectReady, "upper"))
-	if len(ready.Data) != 0 || len(ready.Header) != 0 {
+	if len(ready.Data) != 0 || len(ready.Header) != 1 || mesh.CheckInbox(ready.Header.Get(mesh.HeaderCancel)) != "" {
 		t.Errorf("READY has data %q and headers %v", ready.Data, ready.Header)
 	}
 	if fault := mesh.CheckInbox(ready.Reply); fault != "" {

@@ -45,8 +45,9 @@ func newWorker(p *pool, name string) (*worker, error) {
 		left:  make(chan struct{}),
 		ready: &nats.Msg{Subject: mesh.WithService(mesh.SubjectReady, p.cfg.Service), Reply: p.nc.NewInbox()},
 	}
+	w.ready.Header = nats.Header{mesh.HeaderCancel: {p.cancels.sub.Subject}}
 	if name != "" {
-		w.ready.Header = nats.Header{mesh.HeaderWorker: {name}}
+		w.ready.Header[mesh.HeaderWorker] = []string{name}
 	}
 	if why := mesh.CheckInbox(w.ready.Reply); why != "" {
 		return nil, fmt.Errorf("the connection's inbox prefix makes %s", why)
@@ -150,7 +151,8 @@ func (w *worker) do(m *nats.Msg, attempt string) {
 
 // handle calls the handler with the task's context.
 func (w *worker) handle(t *Task) ([]byte, error) {
-	ctx := w.pool.tasks
+	ctx, done := w.pool.cancels.begin(w.pool.tasks, t.Attempt)
+	defer done()
 	left, ok, err := t.timeout()
 	if err != nil {
 		// The node ends the task at its deadline anyway: only work can be wasted.

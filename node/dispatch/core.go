@@ -117,6 +117,7 @@ func (c *Core) overdue(now time.Duration, t *task, fx []Effect) []Effect {
 		}
 		return c.refuse(now, t, mesh.CodeUnavailable, "no worker became free in time", fx)
 	case running: // the attempt timeout; the worker is stuck until it answers
+		fx = c.cancel(t, mesh.CodeDeadline, "the attempt took too long", fx)
 		c.takeBack(now, t)
 		return c.lost(now, t, fx)
 	}

@@ -15,6 +15,9 @@ const (
 	// Dispatch sends Task to the worker whose inbox is To, as Attempt, with
 	// Left until its deadline (0: none).
 	Dispatch Do = iota + 1
+	// Cancel tells a worker that its Attempt counts no more, by Code and Reason; To
+	// is the subject that the worker named for that.
+	Cancel
 	// Reply answers Task with Answer. Attempt and Worker did it; Hops is 0 at
 	// home. Guest: the answer goes to the peer that delegated the task.
 	Reply

@@ -50,7 +50,7 @@ func (s *script) act(word string, o *options) error {
 		if err != nil {
 			return err
 		}
-		r := Ready{ID: id, Service: o.word("service"), Name: o.word("name"), Said: now}
+		r := Ready{ID: id, Service: o.word("service"), Name: o.word("name"), Cancel: o.word("cancel"), Said: now}
 		if o.has("said") {
 			r.Said = o.duration("said")
 		}

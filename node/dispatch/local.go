@@ -74,6 +74,7 @@ type Ready struct {
 	ID      WorkerID
 	Service string
 	Name    string        // for people; "": the inbox
+	Cancel  string        // where it wants to be told that its task counts no more; "": nowhere
 	Said    time.Duration // when it came; finding out the connection takes its time
 }
 
@@ -95,6 +96,7 @@ func (c *Core) Ready(now time.Duration, r Ready, fx []Effect) []Effect {
 	}
 	s := c.services.get(r.Service)
 	if w != nil && (w.idle() || w.aside > 0) && w.id == r.ID && w.service == s && !w.leaving {
+		w.cancel = r.Cancel
 		return fx
 	}
 	s.workers++ // before the old entry goes, so that the service stays
@@ -102,7 +104,7 @@ func (c *Core) Ready(now time.Duration, r Ready, fx []Effect) []Effect {
 		c.dismiss(now, w)
 	}
 	w = c.workers.add(r.ID)
-	w.service, w.name, w.since = s, r.Name, now
+	w.service, w.name, w.cancel, w.since = s, r.Name, r.Cancel, now
 	if w.name == "" {
 		w.name = r.ID.Inbox
 	}

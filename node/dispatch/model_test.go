@@ -116,6 +116,8 @@ func (m *model) effects(now time.Duration, fx []Effect) {
 			m.dispatch(now, e)
 		case Delegate:
 			m.delegate(now, e)
+		case Cancel:
+			m.cancel(e)
 		case Reply, Refuse, Return:
 			m.end(now, e)
 		case Pull:
@@ -262,6 +264,11 @@ func (m *model) granted(fx []Effect, asker mesh.Capacity, n int) {
 func (m *model) settled() {
 	if m.answer != nil {
 		m.failf("%v was done and is not answered", m.answer)
+	}
+	for _, w := range m.workers {
+		if stuck := !w.idle() && w.job == nil; w.Cancel != "" && stuck != w.told {
+			m.failf("%v is stuck: %v, it was told so: %v", w, stuck, w.told)
+		}
 	}
 	m.open = slices.DeleteFunc(m.open, func(j *job) bool { return j.ends > 0 })
 	untried := 0

@@ -21,6 +21,7 @@ type modelWorker struct {
 
 	failures int
 	aside    time.Duration // until when; 0: it is not
+	told     bool          // that its attempt counts no more
 }
 
 func (w *modelWorker) String() string { return w.Inbox }
@@ -37,6 +38,7 @@ func (m *model) ready(r Ready) {
 			w.again = &r
 			return
 		case w.idle() && w.ID == r.ID && w.Service == r.Service:
+			w.Cancel = r.Cancel
 			return // it keeps its place
 		case (!w.idle() || w.aside > 0) && w.ID == r.ID && r.Said < w.started:
 			return // it does not know of the task that it is stuck with, or was put aside for
@@ -149,9 +151,19 @@ func (m *model) done(now time.Duration, a mesh.Attempt) {
 		m.remove(w)
 		m.notAllAside()
 	default:
-		w.attempt = mesh.Attempt{}
+		w.attempt, w.told = mesh.Attempt{}, false
 		m.idle[w.Service] = append(m.idle[w.Service], w)
 	}
+}
+
+// cancel: a worker that wants it is told once of an attempt that it has in hand.
+func (m *model) cancel(e Effect) {
+	w := m.holding(e.Attempt)
+	if w == nil || w.Cancel != e.To || w.told {
+		m.failf("%v is told that attempt %v counts no more", w, e.Attempt)
+		return
+	}
+	w.told = true
 }
 
 func (m *model) undelivered(a mesh.Attempt) {

@@ -165,6 +165,7 @@ func (c *Core) again(now time.Duration, t *task, fx []Effect) []Effect {
 // refuse answers a task with an error, wherever it is. What becomes of a guest
 // is for its origin to say.
 func (c *Core) refuse(now time.Duration, t *task, code mesh.Code, reason string, fx []Effect) []Effect {
+	fx = c.cancel(t, code, reason, fx)
 	if t.guest {
 		return c.giveBack(now, t, reason, fx)
 	}
@@ -176,6 +177,15 @@ func (c *Core) refuse(now time.Duration, t *task, code mesh.Code, reason string,
 		fx = c.succeed(now, r, fx)
 	}
 	return fx
+}
+
+// cancel tells the worker of a running task that it works in vain, if that one
+// wants to know.
+func (c *Core) cancel(t *task, code mesh.Code, reason string, fx []Effect) []Effect {
+	if t.place != running || t.worker.cancel == "" {
+		return fx
+	}
+	return append(fx, Effect{Do: Cancel, To: t.worker.cancel, Attempt: t.worker.attempt, Code: code, Reason: reason})
 }
 
 // giveBack returns a guest to its origin undone.

@@ -27,6 +27,8 @@ func (s *script) line(e Effect) string {
 	case Dispatch:
 		s.dispatched[e.To], s.dispatched[short(e.Attempt)] = e.Attempt, e.Attempt
 		add("dispatch %v -> %s %s", e.Task, e.To, short(e.Attempt))
+	case Cancel:
+		add("cancel %s -> %s %d %q", short(e.Attempt), e.To, e.Code, e.Reason)
 	case Reply:
 		add("reply %v %q by ", e.Task, e.Answer)
 		if e.Hops > 0 {

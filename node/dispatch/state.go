@@ -194,7 +194,7 @@ func (c *Core) Close(now time.Duration, fx []Effect) []Effect {
 		switch {
 		case t.place == nowhere:
 		case t.guest:
-			fx = c.giveBack(now, t, "node "+c.cfg.Name+" is shutting down", fx)
+			fx = c.refuse(now, t, mesh.CodeUnavailable, "node "+c.cfg.Name+" is shutting down", fx)
 		default:
 			fx = c.refuse(now, t, mesh.CodeUnavailable, "node "+c.cfg.Name+" shut down before the task was done", fx)
 		}

@@ -91,6 +91,9 @@ func (d *driver) ready() {
 	if b >= 200 {
 		r.ID.Client, r.Service = uint64(b)%clients, serviceNames[b/8%3]
 	}
+	if i%2 == 0 {
+		r.Cancel = "cancel." + r.ID.Inbox
+	}
 	d.notef("ready %+v", r)
 	d.model.ready(r)
 	d.after(d.core.Ready(d.now, r, nil))

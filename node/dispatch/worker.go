@@ -20,6 +20,7 @@ type worker struct {
 	generation uint32
 	id         WorkerID
 	name       string // for people; the inbox if the worker gave none
+	cancel     string // where to tell it that its task counts no more; "": nowhere
 	service    *service
 	leaving    bool
 	since      time.Duration // when it became known

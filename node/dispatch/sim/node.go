@@ -199,7 +199,7 @@ func (n *Node) sleep() {
 
 // describe writes an effect for the log.
 func describe(e *dispatch.Effect) string {
-	names := [...]string{"", "dispatch", "reply", "refuse", "delegate", "return", "pull", "grant", "ask", "announce"}
+	names := [...]string{"", "dispatch", "cancel", "reply", "refuse", "delegate", "return", "pull", "grant", "ask", "announce"}
 	s := names[e.Do]
 	switch e.Do {
 	case dispatch.Dispatch, dispatch.Delegate:
