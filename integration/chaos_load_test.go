@@ -53,8 +53,10 @@ func startLoad(ctx context.Context, t *testing.T, nodes []*chaosNode) *chaosLoad
 		}
 		prefix := fmt.Sprintf("answers%d", i)
 		c, err := client.Connect(urls, client.NATS(nats.CustomInboxPrefix(prefix), nats.ConnectHandler(func(nc *nats.Conn) {
-			// All that comes is looked at, also what the client drops.
-			if _, err := nc.Subscribe(prefix+".>", l.note); err != nil {
+			// All that comes is looked at, also what the client drops. In a queue
+			// group: the server tells one plain subscription that nobody was there
+			// for a request, and that has to be the client's.
+			if _, err := nc.QueueSubscribe(prefix+".>", "note", l.note); err != nil {
 				t.Error(err)
 			}
 		})))

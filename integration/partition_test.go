@@ -63,7 +63,8 @@ func (a *apart) client(n *nodeProcess) *nats.Conn {
 		a.t.Fatal(err)
 	}
 	a.t.Cleanup(nc.Close)
-	if _, err := nc.Subscribe(prefix+".>", func(m *nats.Msg) { a.answers <- m.Subject }); err != nil {
+	// In a queue group, so that a 503 goes to the request.
+	if _, err := nc.QueueSubscribe(prefix+".>", "count", func(m *nats.Msg) { a.answers <- m.Subject }); err != nil {
 		a.t.Fatal(err)
 	}
 	return nc

@@ -288,6 +288,7 @@ func (l *loop) tick() {
 // left with an error, and says goodbye.
 func (l *loop) end() error {
 	l.ending = true
+	l.core.Shut()
 	var errs []error
 	for _, sub := range l.subs {
 		errs = append(errs, sub.Drain()) // what is on its way still arrives

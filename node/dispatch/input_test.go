@@ -88,6 +88,8 @@ func (s *script) act(word string, o *options) error {
 		c.CloudLost()
 	case "cloud-back":
 		fx = c.CloudBack(now, nil)
+	case "shut":
+		c.Shut()
 	case "close":
 		fx = c.Close(now, nil)
 	case "state":

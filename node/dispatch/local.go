@@ -60,7 +60,7 @@ func (c *Core) refuseNew(r Request, code mesh.Code, reason string, fx []Effect) 
 
 // closedTo returns why a new task cannot be taken in, "" if it can.
 func (c *Core) closedTo(s *service, r Request) (fault string, code mesh.Code) {
-	if c.draining && (r.Here || c.overflow(s) == nil) {
+	if c.leaving || c.draining && (r.Here || c.overflow(s) == nil) {
 		return "node " + c.cfg.Name + " is shutting down", mesh.CodeUnavailable
 	}
 	if c.waiting >= c.cfg.QueueLimit && s.idle.head == nil && (r.Here || c.overflow(s) == nil) {

@@ -186,6 +186,10 @@ func (c *Core) Drain(now time.Duration) {
 // Drained reports whether every task has been answered.
 func (c *Core) Drained() bool { return c.tasks.inUse() == 0 }
 
+// Shut refuses all that comes from now on, also with workers idle: what they were
+// given would not be waited for. Close follows.
+func (c *Core) Shut() { c.draining, c.leaving = true, true }
+
 // Close ends what Drain began: the tasks that are left are answered with an
 // error, guests are returned, and the goodbye is announced.
 func (c *Core) Close(now time.Duration, fx []Effect) []Effect {
