@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
@@ -84,6 +85,9 @@ func (l *loop) delegate(e *dispatch.Effect, fx []dispatch.Effect) []dispatch.Eff
 	}
 	if err := l.link.Delegate(e.To, e.Task.(*nats.Msg), d, l.core.Capacity(e.Service)); err != nil {
 		l.told(err)
+		if errors.Is(err, nats.ErrMaxPayload) { // an existing NATS, which allows less than it did
+			return l.core.TooLarge(l.now(), e.Attempt, fx)
+		}
 		return l.core.Unreachable(l.now(), e.Attempt, fx)
 	}
 	return fx

@@ -95,6 +95,18 @@ func (c *Core) Unreachable(now time.Duration, a mesh.Attempt, fx []Effect) []Eff
 	return c.again(now, t, fx)
 }
 
+// TooLarge takes the word that a task is too large to be sent to any peer: it is
+// done here or not at all.
+func (c *Core) TooLarge(now time.Duration, a mesh.Attempt, fx []Effect) []Effect {
+	t := c.delegated(a)
+	if t == nil {
+		return fx
+	}
+	c.takeBack(now, t)
+	t.here = true
+	return c.again(now, t, fx)
+}
+
 // Pulled takes a peer's wish for n waiting tasks of a service, and grants as
 // many as wait and as its capacity, which came with the pull, allows: the
 // oldest first.

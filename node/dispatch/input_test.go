@@ -153,7 +153,7 @@ func (s *script) actCloud(word string, o *options) error {
 		fx = c.Pulled(now, s.capacity(o), n, "pull", nil)
 	case "pull-answered":
 		fx = c.PullAnswered(now, o.subject(), o.word("service"), o.number("granted"), nil)
-	case "answered", "returned", "unreachable", "missing": // by the task (its newest attempt), or by the attempt
+	case "answered", "returned", "unreachable", "too-large", "missing": // by the task (its newest attempt), or by the attempt
 		a, err := lookup(s.delegated, o.subject())
 		if err != nil {
 			return err
@@ -163,6 +163,8 @@ func (s *script) actCloud(word string, o *options) error {
 			fx = c.Answered(now, a, o.quoted(), nil)
 		case "returned":
 			fx = c.Returned(now, a, o.number("losses"), nil)
+		case "too-large":
+			fx = c.TooLarge(now, a, nil)
 		case "unreachable":
 			fx = c.Unreachable(now, a, nil)
 		default:

@@ -212,6 +212,13 @@ func (d *driver) peerAnswers(b int) {
 	case b < 84:
 		d.after(d.core.Returned(d.now, a, d.tape.below(6), nil))
 	case b < 86:
+		if b == 85 {
+			if d.core.delegated(a) != nil {
+				d.model.byAttempt[a].here = true
+			}
+			d.after(d.core.TooLarge(d.now, a, nil))
+			return
+		}
 		d.after(d.core.Unreachable(d.now, a, nil))
 	default:
 		d.after(d.core.Missing(d.now, []mesh.Attempt{a, d.attempt(d.model.delegated), a}, nil))
