@@ -29,7 +29,7 @@ race: ## all tests under the race detector
 	$(GO) test -race ./...
 	$(GO) test -race ./integration -plane=external
 
-chaos: ## nodes, workers and servers killed at random for CHAOSTIME (default 5m) on each plane
+chaos: ## nodes, workers and servers killed and cut off at random for CHAOSTIME (default 5m) on each plane
 	$(GO) test ./integration -run TestChaos -v -chaos $(CHAOSTIME) -timeout 60m
 	$(GO) test ./integration -run TestChaos -v -chaos $(CHAOSTIME) -timeout 60m -plane=external
 

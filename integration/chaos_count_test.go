@@ -23,6 +23,7 @@ type chaosFault struct {
 	kind     string
 	worker   string
 	node     int // -1: none
+	other    int // of a partition between two nodes; -1: none
 	from, to time.Time
 }
 
@@ -75,6 +76,8 @@ func (f *chaosFault) explains(k *chaosTask, first, next *chaosRun) bool {
 	switch {
 	case f.kind == chaosTerm:
 		return false
+	case f.other >= 0: // one did it for the other
+		return (first.home == f.node || first.home == f.other) && (k.home < 0 || k.home == f.node || k.home == f.other)
 	case f.worker != "":
 		return f.worker == first.worker || f.worker == next.worker
 	case f.node >= 0:
@@ -166,6 +169,9 @@ func (c *chaos) tell(f *chaosFault) string {
 	what := f.worker
 	if f.node >= 0 {
 		what = c.nodes[f.node].name
+	}
+	if f.other >= 0 {
+		what += " and " + c.nodes[f.other].name
 	}
 	return fmt.Sprintf("%s of %s from %s to %s", f.kind, what, c.at(f.from), c.at(f.to))
 }

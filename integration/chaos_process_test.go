@@ -138,18 +138,22 @@ func chaosPorts(t *testing.T, n int) []string {
 // newNodes prepares three nodes, each knowing the two others.
 func (c *chaos) newNodes() {
 	c.t.Helper()
-	ports := chaosPorts(c.t, 9)
+	ports := chaosPorts(c.t, 15)
 	for i := range 3 {
-		own := ports[3*i:]
+		own := ports[5*i : 5*i+5]
 		n := &chaosNode{number: i, name: fmt.Sprintf("DC%d", i+1), local: "nats://" + own[0], state: chaosDown}
-		peers := []string{ports[(3*i+5)%9], ports[(3*i+8)%9]}
+		peers := []string{ports[(5*i+8)%15], ports[(5*i+13)%15]} // behind their wires
 		n.env = nodeEnv(n.name, "MESH_LISTEN="+own[0], "MESH_CLOUD_LISTEN="+own[1], "MESH_CLUSTER_LISTEN="+own[2],
 			"MESH_ATTEMPT_TIMEOUT="+chaosAttemptTimeout.String(), "MESH_DRAIN_TIMEOUT=10s",
 			"MESH_MAX_ATTEMPTS=1000") // a task may be unlucky
 		if external() {
-			n.env = append(n.env, "MESH_CLOUD_URL=nats://"+c.servers[0].client+",nats://"+c.servers[1].client)
+			for j, s := range c.servers {
+				c.wires.proxy(own[3+j], s.client, thePlane, n.name)
+			}
+			n.env = append(n.env, "MESH_CLOUD_URL=nats://"+own[3]+",nats://"+own[4])
 		} else {
-			n.env = append(n.env, "MESH_PEERS="+strings.Join(peers, ","))
+			c.wires.proxy(own[3], own[2], n.name, "")
+			n.env = append(n.env, "MESH_CLUSTER_ADVERTISE="+own[3], "MESH_PEERS="+strings.Join(peers, ","))
 		}
 		c.nodes = append(c.nodes, n)
 		for slot := range 2 {

@@ -14,6 +14,7 @@ const (
 	chaosStopWorker = "worker SIGSTOP"
 	chaosKillNode   = "node SIGKILL"
 	chaosTerm       = "node SIGTERM"
+	chaosPartition  = "partition"
 	chaosKillServer = "server SIGKILL"
 )
 
@@ -45,17 +46,19 @@ func (c *chaos) storm(random *rand.Rand, length time.Duration) {
 		c.rest(min(gap, time.Until(end)))
 		worker, node := c.workers[target%len(c.workers)], c.nodes[target%len(c.nodes)]
 		switch {
-		case kind < 30:
+		case kind < 28:
 			c.killWorker(worker, between(hold, 0, time.Second))
-		case kind < 55:
+		case kind < 50:
 			c.stopWorker(worker, between(hold, 50*time.Millisecond, 3*time.Second))
-		case kind < 75:
+		case kind < 68:
 			c.killNode(node, between(hold, 0, 1500*time.Millisecond))
-		case kind < 85:
+		case kind < 77:
 			c.terminate(node)
-		case kind < 90: // all of them, one after the other
+		case kind < 82: // all of them, one after the other
 			c.rolling = append(c.rolling[:0], c.nodes...)
 			c.roll()
+		case kind < 91:
+			c.partition(node, c.nodes[(target+1+target/3%2)%3], between(hold, 100*time.Millisecond, 5*time.Second))
 		case external():
 			c.killServer(c.servers[target%2], between(hold, 0, 2*time.Second))
 		}
@@ -112,7 +115,7 @@ func (c *chaos) works(without *chaosNode, or *chaosWorker) bool {
 }
 
 func (c *chaos) begin(kind, worker string, node int) *chaosFault {
-	f := &chaosFault{kind: kind, worker: worker, node: node, from: time.Now()}
+	f := &chaosFault{kind: kind, worker: worker, node: node, other: -1, from: time.Now()}
 	f.to = f.from.Add(24 * time.Hour) // until it is over
 	c.faults = append(c.faults, f)
 	return f
@@ -167,9 +170,14 @@ func (c *chaos) killNode(n *chaosNode, down time.Duration) {
 		n.fault.to = time.Now() // it was draining
 	}
 	n.fault, n.died = c.begin(chaosKillNode, "", n.number), time.Now()
+	if n.state == chaosDraining {
+		_ = n.process.cmd.Process.Kill() // fails if it has just ended by itself
+		n.process.awaitEnd()
+	} else {
+		n.process.signal(os.Kill)
+		n.process.awaitDeath(syscall.SIGKILL)
+	}
 	n.state = chaosDown
-	n.process.signal(os.Kill)
-	n.process.awaitDeath(syscall.SIGKILL)
 	c.later(down, func() { c.startNode(n) })
 }
 
@@ -206,6 +214,32 @@ func (c *chaos) killServer(s *chaosServer, down time.Duration) {
 	c.later(down, func() {
 		c.startServer(s)
 		f.to = time.Now()
+	})
+}
+
+// afterPartition is how long a partition may yet explain something: connections
+// that have suffered break later, with what is on them.
+const afterPartition = 5 * time.Second
+
+// partition cuts the wires between two nodes; on an existing NATS those of the
+// first to its servers.
+func (c *chaos) partition(a, b *chaosNode, length time.Duration) {
+	c.t.Helper()
+	f := &chaosFault{kind: chaosPartition, node: a.number, other: b.number}
+	from, to := a.name, b.name
+	if external() {
+		f.other, to = -1, thePlane
+	}
+	if c.wires.isCut(from, to) {
+		return
+	}
+	f.from = time.Now()
+	f.to = f.from.Add(24 * time.Hour)
+	c.faults = append(c.faults, f)
+	c.wires.set(from, to, true)
+	c.later(length, func() {
+		c.wires.set(from, to, false)
+		f.to = time.Now().Add(afterPartition)
 	})
 }
 

@@ -33,6 +33,7 @@ type chaos struct {
 	nodes    []*chaosNode
 	workers  []*chaosWorker
 	servers  []*chaosServer // of the external plane
+	wires    *wires
 	homes    map[string]int // of every worker process there was, its node
 	faults   []*chaosFault
 	due      []chaosDue
@@ -43,8 +44,8 @@ type chaos struct {
 	readyIn, backAfter, drains []time.Duration // of nodes: start to ready, fault to ready, SIGTERM to end
 }
 
-// Three nodes and their workers, as processes, are killed, stopped and restarted
-// at random while clients send tasks: every task is answered, once and rightly,
+// Three nodes and their workers, as processes, are killed, stopped, restarted and
+// cut off at random while clients send tasks: every task is answered, once and rightly,
 // and none runs twice but for a fault that explains it. The schedule depends on the
 // seed alone, what it meets does not.
 //
@@ -55,7 +56,7 @@ func TestChaos(t *testing.T) {
 		seed = rand.Uint64()
 	}
 	t.Logf("plane %s, seed %d, %s", *plane, seed, *chaosLength)
-	c := &chaos{t: t, began: time.Now(), dir: t.TempDir(), homes: make(map[string]int), events: make(chan chaosEvent, 100)}
+	c := &chaos{t: t, began: time.Now(), dir: t.TempDir(), wires: newWires(t), homes: make(map[string]int), events: make(chan chaosEvent, 100)}
 	ended := make(chan struct{})
 	t.Cleanup(func() { // after the processes have ended
 		go func() {
@@ -120,7 +121,7 @@ func (c *chaos) show(n chaosCount, settled time.Duration, l *chaosLoad, runs map
 	for _, f := range c.faults {
 		kinds[f.kind]++
 	}
-	for _, kind := range []string{chaosKillWorker, chaosStopWorker, chaosKillNode, chaosTerm, chaosKillServer} {
+	for _, kind := range []string{chaosKillWorker, chaosStopWorker, chaosKillNode, chaosTerm, chaosPartition, chaosKillServer} {
 		fmt.Fprintf(&b, "%-15s %d\n", kind, kinds[kind])
 	}
 	ofWorkers, ofPeers := c.elsewhere(l, runs)

@@ -39,6 +39,12 @@ func (w *wires) set(a, b string, cut bool) {
 	w.wake()
 }
 
+func (w *wires) isCut(a, b string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.cuts[wireOf(a, b)]
+}
+
 func (w *wires) wake() {
 	close(w.changed)
 	w.changed = make(chan struct{})
