@@ -45,10 +45,10 @@ fuzz: ## every fuzz target for FUZZTIME (default 1m), and 10,000 histories of th
 bench: ## against plain NATS, side by side on this machine: three minutes
 	@$(GO) run ./integration/bench
 
-scale: ## a thousand clients, twelve nodes, and how long tasks wait: three minutes
+scale: ## a thousand clients, twelve nodes, and how long tasks wait: four minutes
 	@$(GO) run ./integration/bench -mode cluster
 	@$(GO) run ./integration/bench -mode nodes
-	@$(GO) run ./integration/bench -mode wait -plot docs/wait.svg
+	@$(GO) run ./integration/bench -mode wait -mean 50ms -for 30s -plot docs/wait.svg
 
 micro: ## all micro benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
