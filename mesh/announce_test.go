@@ -26,10 +26,26 @@ func TestAnnouncer(t *testing.T) {
 		{"the next one does not put it off", a.Changed, 210 * ms, 200 * ms},
 		{"announced", a.Announced, 210 * ms, 1210 * ms},
 		{"a change when the heartbeat is due anyway", a.Changed, 1300 * ms, 1210 * ms},
+		{"announced", a.Announced, 1300 * ms, 2300 * ms},
+		{"what others wait for does so for a fifth of the interval", a.Urgent, 1301 * ms, 1304 * ms},
+		{"and is not put off by a change", a.Changed, 1302 * ms, 1304 * ms},
+		{"announced", a.Announced, 1304 * ms, 2304 * ms},
+		{"a change", a.Changed, 1305 * ms, 1324 * ms},
+		{"does not put off what others wait for", a.Urgent, 1310 * ms, 1310 * ms},
 	} {
 		step.do(step.now)
 		if got := a.Next(); got != step.next {
 			t.Errorf("%s: next at %v, want %v", step.what, got, step.next)
+		}
+	}
+}
+
+func TestInterval(t *testing.T) {
+	for serviceTime, want := range map[time.Duration]time.Duration{
+		0: 20 * ms, 1: 5 * ms, 10 * ms: 5 * ms, 30 * ms: 15 * ms, time.Second: 200 * ms, time.Hour: 200 * ms,
+	} {
+		if got := Interval(serviceTime); got != want {
+			t.Errorf("with tasks of %v: %v, want %v", serviceTime, got, want)
 		}
 	}
 }

@@ -4,22 +4,24 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
 
 func exampleCapacity() Capacity {
-	return Capacity{Node: "DC2", Incarnation: 36, Sequence: 7, Service: "gpu", Workers: 5, Idle: 2, Waiting: 9}
+	return Capacity{Node: "DC2", Incarnation: 36, Sequence: 7, Service: "gpu", Workers: 5, Idle: 2, Waiting: 9, Excess: 4,
+		ServiceTime: 1500 * time.Microsecond, Spare: 12.5, Demand: 3, Received: 17}
 }
 
 func TestCapacityText(t *testing.T) {
 	c := exampleCapacity()
-	const want = "1;DC2;10;7;gpu;5;2;9"
+	const want = "1;DC2;10;7;gpu;5;2;9;4;1500;12.50;3.00;17"
 	if got := string(c.AppendText([]byte(">"))); got != ">"+want {
 		t.Errorf("got %s, want >%s", got, want)
 	}
 	c.Service = ""
-	if got := string(c.AppendText(nil)); got != "1;DC2;10;7;;5;2;9" {
+	if got := string(c.AppendText(nil)); got != "1;DC2;10;7;;5;2;9;4;1500;12.50;3.00;17" {
 		t.Errorf("the default service: %s", got)
 	}
 }
@@ -30,7 +32,11 @@ func TestCapacityRoundTrip(t *testing.T) {
 			Node: anyToken.Draw(t, "node"), Incarnation: anyIncarnation.Draw(t, "incarnation"), Sequence: rapid.Uint64().Draw(t, "sequence"),
 			Service: anyService.Draw(t, "service"), Workers: rapid.IntRange(0, maxCount).Draw(t, "workers"), Waiting: rapid.IntRange(0, maxCount).Draw(t, "waiting"),
 		}
-		c.Idle = rapid.IntRange(0, c.Workers).Draw(t, "idle")
+		c.Idle, c.Excess = rapid.IntRange(0, c.Workers).Draw(t, "idle"), rapid.IntRange(0, c.Waiting).Draw(t, "excess")
+		c.ServiceTime = time.Duration(rapid.Int64Range(0, MaxTimeout.Microseconds()).Draw(t, "service time")) * time.Microsecond
+		hundredths := rapid.Map(rapid.IntRange(0, 100*maxCount), func(n int) float64 { return float64(n) / 100 })
+		c.Spare, c.Demand = hundredths.Draw(t, "spare"), hundredths.Draw(t, "demand")
+		c.Received = rapid.Uint64().Draw(t, "received")
 		if got, err := ParseCapacity(string(c.AppendText(nil))); got != c || err != nil {
 			t.Fatalf("got %+v, %v, want %+v", got, err, c)
 		}
@@ -55,13 +61,18 @@ func TestParseCapacityVersions(t *testing.T) {
 func TestParseCapacityMalformed(t *testing.T) {
 	good := strings.Split(string(exampleCapacity().AppendText(nil)), ";")
 	for field, values := range map[int][]string{
-		1: {"", "D.C", "*"},
-		2: {"", "0", "-1"},
-		3: {"", "-1", "18446744073709551616"},
-		4: {"a.b", " "},
-		5: {"", "-1", "1", "1073741825"}, // 1: fewer than are idle
-		6: {"", "-1", "6"},               // 6: more than there are
-		7: {"", "-1", "1073741825"},
+		1:  {"", "D.C", "*"},
+		2:  {"", "0", "-1"},
+		3:  {"", "-1", "18446744073709551616"},
+		4:  {"a.b", " "},
+		5:  {"", "-1", "1", "1073741825"}, // 1: fewer than are idle
+		6:  {"", "-1", "6"},               // 6: more than there are
+		7:  {"", "-1", "1073741825", "3"}, // 3: fewer than are in excess
+		8:  {"", "-1", "10"},
+		9:  {"", "-1", "2592000000001"},
+		10: {"", "-1", "NaN", "Inf", "1073741825"},
+		11: {"", "-1", "NaN", "1e30"},
+		12: {"", "-1", "18446744073709551616"},
 	} {
 		for _, value := range values {
 			f := append([]string(nil), good...)
@@ -80,7 +91,7 @@ func TestParseCapacityMalformed(t *testing.T) {
 
 func FuzzParseCapacity(f *testing.F) {
 	f.Add(string(exampleCapacity().AppendText(nil)))
-	f.Add("2;a;1;0;;0;0;0;more")
+	f.Add("2;a;1;0;;0;0;0;0;0;0;0;0;more")
 	f.Fuzz(func(t *testing.T, s string) {
 		c, err := ParseCapacity(s)
 		if err != nil {

@@ -90,31 +90,36 @@ type Delegation struct {
 	Age         time.Duration // since the origin took the task in
 	Left        time.Duration // until the client's deadline; 0: it set none
 	Losses      int           // workers and peers that died with the task so far
+	Number      uint64        // of this delegation among those to this peer and of this service
+	Patience    time.Duration // how long it would wait at its origin: it is queued at the peer if that is not longer
 }
 
 // AppendText appends the delegation as the value of HeaderDelegation:
-// "version;origin;incarnation;attempt;service;age ms;left ms;losses".
+// "version;origin;incarnation;attempt;service;age;left;losses;number;patience", with
+// left in milliseconds, age and patience in microseconds.
 func (d Delegation) AppendText(to []byte) []byte {
 	to = strconv.AppendInt(to, Version, 10)
 	to = append(append(to, ';'), d.Origin...)
 	to = strconv.AppendUint(append(to, ';'), uint64(d.Incarnation), 36)
 	to = d.Attempt.AppendText(append(to, ';'))
 	to = append(append(to, ';'), d.Service...)
-	to = strconv.AppendInt(append(to, ';'), d.Age.Milliseconds(), 10)
+	to = strconv.AppendInt(append(to, ';'), d.Age.Microseconds(), 10)
 	left := d.Left.Milliseconds()
 	if d.Left > 0 {
 		left = max(left, 1) // 0 would say that there is no deadline
 	}
 	to = strconv.AppendInt(append(to, ';'), left, 10)
-	return strconv.AppendInt(append(to, ';'), int64(d.Losses), 10)
+	to = strconv.AppendInt(append(to, ';'), int64(d.Losses), 10)
+	to = strconv.AppendUint(append(to, ';'), d.Number, 10)
+	return strconv.AppendInt(append(to, ';'), min(d.Patience, MaxTimeout).Microseconds(), 10)
 }
 
 // ParseDelegation reads what Delegation.AppendText writes, of this protocol
 // version or a neighbouring one. Fields that a later version appends are
 // ignored.
 func ParseDelegation(s string) (Delegation, error) {
-	f, ok := eightFields(s)
-	if !ok {
+	var f [10]string
+	if !cutFields(s, f[:]) {
 		return Delegation{}, errors.New("malformed delegation")
 	}
 	if err := checkVersion(f[0]); err != nil {
@@ -127,24 +132,25 @@ func ParseDelegation(s string) (Delegation, error) {
 	if d.Service != "" && CheckToken(d.Service) != nil {
 		return Delegation{}, errors.New("malformed service")
 	}
-	var errs [5]error
-	var age, left time.Duration
+	var errs [7]error
 	d.Incarnation, errs[0] = ParseIncarnation(f[2])
 	d.Attempt, errs[1] = ParseAttempt(f[3])
-	age, errs[2] = parseMillis(f[5])
-	left, errs[3] = parseMillis(f[6])
+	d.Age, errs[2] = parseTime(f[5], time.Microsecond)
+	d.Left, errs[3] = parseTime(f[6], time.Millisecond)
 	d.Losses, errs[4] = strconv.Atoi(f[7])
+	d.Number, errs[5] = strconv.ParseUint(f[8], 10, 64)
+	d.Patience, errs[6] = parseTime(f[9], time.Microsecond)
 	if err := errors.Join(errs[:]...); err != nil || d.Losses < 0 {
 		return Delegation{}, errors.New("malformed delegation")
 	}
-	d.Age, d.Left = age, left
 	return d, nil
 }
 
-func parseMillis(s string) (time.Duration, error) {
+// parseTime reads a number of units, up to MaxTimeout.
+func parseTime(s string, unit time.Duration) (time.Duration, error) {
 	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 0 || n > MaxTimeout.Milliseconds() {
-		return 0, errors.New("malformed milliseconds")
+	if err != nil || n < 0 || n > int64(MaxTimeout/unit) {
+		return 0, errors.New("malformed time")
 	}
-	return time.Duration(n) * time.Millisecond, nil
+	return time.Duration(n) * unit, nil
 }

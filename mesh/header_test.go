@@ -35,7 +35,7 @@ func TestParseTimeout(t *testing.T) {
 func exampleDelegation() Delegation {
 	return Delegation{
 		Origin: "DC1", Incarnation: 36, Attempt: Attempt{}, Service: "gpu",
-		Age: 1500 * time.Millisecond, Left: 3 * time.Second, Losses: 2,
+		Age: 1500 * time.Millisecond, Left: 3 * time.Second, Losses: 2, Number: 17, Patience: 2500 * time.Microsecond,
 	}
 }
 
@@ -46,12 +46,12 @@ func TestDelegationText(t *testing.T) {
 		change func(*Delegation)
 		want   string
 	}{
-		{func(d *Delegation) {}, "1;DC1;10;" + zeros + ";gpu;1500;3000;2"},
-		{func(d *Delegation) { d.Service = "" }, "1;DC1;10;" + zeros + ";;1500;3000;2"},
-		{func(d *Delegation) { d.Left = 0 }, "1;DC1;10;" + zeros + ";gpu;1500;0;2"},
+		{func(d *Delegation) {}, "1;DC1;10;" + zeros + ";gpu;1500000;3000;2;17;2500"},
+		{func(d *Delegation) { d.Service = "" }, "1;DC1;10;" + zeros + ";;1500000;3000;2;17;2500"},
+		{func(d *Delegation) { d.Left = 0 }, "1;DC1;10;" + zeros + ";gpu;1500000;0;2;17;2500"},
 		// Almost nothing left is still a deadline, 0 would be none.
-		{func(d *Delegation) { d.Left = time.Microsecond }, "1;DC1;10;" + zeros + ";gpu;1500;1;2"},
-		{func(d *Delegation) { d.Age = 999 * time.Microsecond }, "1;DC1;10;" + zeros + ";gpu;0;3000;2"},
+		{func(d *Delegation) { d.Left = time.Microsecond }, "1;DC1;10;" + zeros + ";gpu;1500000;1;2;17;2500"},
+		{func(d *Delegation) { d.Age = 999 }, "1;DC1;10;" + zeros + ";gpu;0;3000;2;17;2500"},
 	} {
 		d := exampleDelegation()
 		c.change(&d)
@@ -62,11 +62,14 @@ func TestDelegationText(t *testing.T) {
 }
 
 func TestDelegationRoundTrip(t *testing.T) {
-	millis := rapid.Map(rapid.Int64Range(0, MaxTimeout.Milliseconds()), func(n int64) time.Duration { return time.Duration(n) * time.Millisecond })
+	times := func(unit time.Duration) *rapid.Generator[time.Duration] {
+		return rapid.Map(rapid.Int64Range(0, int64(MaxTimeout/unit)), func(n int64) time.Duration { return time.Duration(n) * unit })
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		d := Delegation{
 			Origin: anyToken.Draw(t, "origin"), Incarnation: anyIncarnation.Draw(t, "incarnation"), Attempt: anyAttempt.Draw(t, "attempt"),
-			Service: anyService.Draw(t, "service"), Age: millis.Draw(t, "age"), Left: millis.Draw(t, "left"), Losses: rapid.IntMin(0).Draw(t, "losses"),
+			Service: anyService.Draw(t, "service"), Age: times(time.Microsecond).Draw(t, "age"), Left: times(time.Millisecond).Draw(t, "left"), Losses: rapid.IntMin(0).Draw(t, "losses"),
+			Number: rapid.Uint64().Draw(t, "number"), Patience: times(time.Microsecond).Draw(t, "patience"),
 		}
 		if got, err := ParseDelegation(string(d.AppendText(nil))); got != d || err != nil {
 			t.Fatalf("got %+v, %v, want %+v", got, err, d)
@@ -97,9 +100,11 @@ func TestParseDelegationMalformed(t *testing.T) {
 		2: {"", "0", "-1", "3w5e11264sgsg"},
 		3: {"", "AAAA", good[3] + "A"},
 		4: {"a.b", " ", ">"},
-		5: {"", "-1", "1.5", "2592000001", "99999999999999999999"},
+		5: {"", "-1", "1.5", "2592000000001", "99999999999999999999"},
 		6: {"", "-1", "x", "2592000001"},
 		7: {"", "-1", "x", "99999999999999999999"},
+		8: {"", "-1", "18446744073709551616"},
+		9: {"", "-1", "2592000000001"},
 	} {
 		for _, value := range values {
 			f := append([]string(nil), good...)
@@ -118,7 +123,7 @@ func TestParseDelegationMalformed(t *testing.T) {
 
 func FuzzParseDelegation(f *testing.F) {
 	f.Add(string(exampleDelegation().AppendText(nil)))
-	f.Add("2;a;1;AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA;;0;0;0;more")
+	f.Add("2;a;1;AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA;;0;0;0;0;0;more")
 	f.Fuzz(func(t *testing.T, s string) {
 		d, err := ParseDelegation(s)
 		if err != nil {

@@ -12,12 +12,11 @@ import (
 type Peers struct {
 	// Expiry is the silence after which a peer counts as gone.
 	Expiry time.Duration
-	// RoundTrip is how old a task must be before a report is taken to include
-	// it. Until then the task is held against the peer on top of the report.
+	// RoundTrip is taken for that of a peer until it has been measured.
 	RoundTrip time.Duration
 
-	list  []*Peer // in order of name, so that decisions can be repeated
-	offer []Offer // scratch
+	list         []*Peer // in order of name, so that decisions can be repeated
+	offers, sure []offer // scratch
 }
 
 // Peer is one other node. Its fields are read by the owner of Peers only.
@@ -34,34 +33,11 @@ type Peer struct {
 	unreachable bool          // a message to it found no subscriber; until it is heard again
 	since       time.Duration // when the first such message did
 	loads       []peerLoad    // in order of service
-	pulledUntil time.Duration // a pull is under way until answered or this late
-}
-
-// peerLoad is a peer's newest report of one service.
-type peerLoad struct {
-	service  string
-	sequence uint64
-	workers  int
-	idle     int
-	waiting  int
-	debits   []time.Duration // when the tasks that the report does not include were sent, oldest first
-
-	failures int           // tasks in a row; see Judge
-	aside    time.Duration // until when it gets no task; 0: it does
-	tried    bool          // after a streak, with a task that has not ended yet
-}
-
-// free is how many tasks the peer could start now, as far as this node knows.
-// One that was put aside is tried with a single task.
-func (l *peerLoad) free() int {
-	n := max(0, l.idle-l.waiting-len(l.debits))
-	switch {
-	case l.aside > 0 || l.tried:
-		return 0
-	case l.failures >= asideStreak:
-		return min(n, 1)
-	}
-	return n
+	onWay       onWay         // tasks sent
+	received    uint64        // number of the last task that came from the peer
+	asked       time.Duration // when the question was sent whose answer is awaited
+	asking      bool
+	roundTrip   time.Duration // to the peer and back, smoothed; 0: not measured
 }
 
 // All returns the peers in order of name. The slice is the table's own: it is
@@ -86,7 +62,8 @@ type PeerView struct {
 	Incarnation Incarnation
 	Outstanding int // tasks delegated there and not answered yet
 	Reachable   bool
-	Services    []Load // workers, idle and waiting as last reported
+	RoundTrip   time.Duration // there and back, smoothed; 0: not measured yet
+	Services    []Load        // workers, idle and waiting as last reported
 }
 
 // Views returns what is known of the peers that have not left, in order of name.
@@ -96,7 +73,7 @@ func (ps *Peers) Views() []PeerView {
 		if p.left {
 			continue
 		}
-		v := PeerView{Name: p.Name, Incarnation: p.Incarnation, Outstanding: p.Outstanding, Reachable: !p.unreachable}
+		v := PeerView{Name: p.Name, Incarnation: p.Incarnation, Outstanding: p.Outstanding, Reachable: !p.unreachable, RoundTrip: p.roundTrip}
 		for _, l := range p.loads {
 			v.Services = append(v.Services, Load{Service: l.service, Workers: l.workers, Idle: l.idle, Waiting: l.waiting})
 		}
@@ -167,58 +144,159 @@ func (ps *Peers) Serves(service string) bool {
 	})
 }
 
-// State takes a peer's full report. Older ones than the last are ignored.
-func (p *Peer) State(now, roundTrip time.Duration, s State) {
+// Wants reports whether some peer has tasks of the service waiting that others
+// may have.
+func (ps *Peers) Wants(service string) bool {
+	return slices.ContainsFunc(ps.list, func(p *Peer) bool {
+		l := p.find(service)
+		return p.open() && l != nil && l.excess > 0
+	})
+}
+
+// Excess is how many tasks of the service wait with the peers that others may
+// have.
+func (ps *Peers) Excess(service string) (n int) {
+	for _, p := range ps.list {
+		if l := p.find(service); l != nil && p.open() {
+			n += l.excess
+		}
+	}
+	return n
+}
+
+// State takes a peer's full report, which is meant for this node under the name
+// given. Older ones than the last are ignored.
+func (p *Peer) State(now time.Duration, s State, name string) {
 	if s.Sequence <= p.sequence {
 		return
 	}
 	p.sequence, p.draining, p.left = s.Sequence, s.Draining, s.Leaving
 	for _, r := range s.Services {
-		p.load(r.Service).report(now, roundTrip, s.Sequence, r.Workers, r.Idle, r.Waiting)
+		p.load(r.Service).take(now, report{
+			s.Sequence, r.Workers, r.Idle, r.Waiting, r.Excess,
+			time.Duration(r.ServiceMS * float64(time.Millisecond)), r.Spare, r.Demand,
+		})
 	}
+	p.arrived(s.Received[name])
 	for i := range p.loads { // those that are not listed any more
-		p.loads[i].report(now, roundTrip, s.Sequence, 0, 0, 0)
+		p.loads[i].take(now, report{sequence: s.Sequence})
 	}
-	p.loads = slices.DeleteFunc(p.loads, func(l peerLoad) bool { return l.workers == 0 && l.waiting == 0 && len(l.debits) == 0 })
+	p.loads = slices.DeleteFunc(p.loads, func(l peerLoad) bool { return l.workers == 0 && l.waiting == 0 && l.outstanding == 0 })
 }
 
 // Capacity takes a peer's report of one service.
-func (p *Peer) Capacity(now, roundTrip time.Duration, c Capacity) {
+func (p *Peer) Capacity(now time.Duration, c Capacity) {
 	if c.Sequence > p.sequence && (len(p.loads) < MaxServices || p.find(c.Service) != nil) {
-		p.load(c.Service).report(now, roundTrip, c.Sequence, c.Workers, c.Idle, c.Waiting)
+		p.load(c.Service).take(now, report{c.Sequence, c.Workers, c.Idle, c.Waiting, c.Excess, c.ServiceTime, c.Spare, c.Demand})
 	}
+	p.arrived(c.Received)
 }
 
-func (l *peerLoad) report(now, roundTrip time.Duration, sequence uint64, workers, idle, waiting int) {
-	if sequence <= l.sequence {
-		return
-	}
-	l.sequence, l.workers, l.idle, l.waiting = sequence, workers, idle, waiting
-	included := 0
-	for included < len(l.debits) && l.debits[included]+roundTrip <= now {
-		included++
-	}
-	l.debits = slices.Delete(l.debits, 0, included)
+// arrived takes the peer's word that our tasks up to the number have arrived:
+// its reports include them. An older report than the last may say so as well.
+func (p *Peer) arrived(number uint64) {
+	p.onWay.arrived(number, func(service string) { p.load(service).onWay-- })
 }
 
-// Sent debits a task that was sent to the peer at time now.
-func (p *Peer) Sent(now time.Duration, service string) {
+// Sent counts a task that is sent to the peer at time now, and returns its
+// number among all that were.
+func (p *Peer) Sent(now time.Duration, service string) (number uint64) {
 	p.Outstanding++
 	l := p.load(service)
-	l.debits = append(l.debits, now)
 	l.tried = l.failures >= asideStreak
+	l.outstanding++
+	l.onWay++
+	l.recent.Add(now)
+	return p.onWay.sent(service)
 }
 
-// Answered takes back the debit of a task that was sent at the given time: it
-// was done, refused or lost.
-func (p *Peer) Answered(sent time.Duration, service string) {
+// Answered takes a task off the count: it was done, refused or lost.
+func (p *Peer) Answered(service string, number uint64) {
 	p.Outstanding--
-	if l := p.find(service); l != nil {
-		l.tried = false
-		if i := slices.Index(l.debits, sent); i >= 0 {
-			l.debits = slices.Delete(l.debits, i, i+1)
+	l := p.load(service)
+	l.tried = false
+	l.outstanding--
+	if p.onWay.back(number) {
+		l.onWay--
+	}
+}
+
+// Took notes the number of a task that came from the peer.
+func (p *Peer) Took(number uint64) { p.received = max(p.received, number) }
+
+// Received returns the number of the last task that came from the peer; 0: none.
+func (p *Peer) Received() uint64 { return p.received }
+
+// Received returns the number of the last task that came from each peer that
+// sent one; nil if none did.
+func (ps *Peers) Received() map[string]uint64 {
+	var numbers map[string]uint64
+	for _, p := range ps.list {
+		if p.received == 0 {
+			continue
+		}
+		if numbers == nil {
+			numbers = make(map[string]uint64, len(ps.list))
+		}
+		numbers[p.Name] = p.received
+	}
+	return numbers
+}
+
+// Asked notes that a question was sent, whose answer will tell the round trip.
+func (p *Peer) Asked(now time.Duration) {
+	if !p.asking {
+		p.asking, p.asked = true, now
+	}
+}
+
+// Told takes the answer to the question that Asked noted: the round trip is
+// measured by it, as an average that forgets (RFC 6298).
+func (p *Peer) Told(now time.Duration) {
+	switch measured := max(now-p.asked, time.Microsecond); {
+	case !p.asking:
+	case p.roundTrip == 0:
+		p.roundTrip = measured
+	default:
+		p.roundTrip += (measured - p.roundTrip) / 8
+	}
+	p.asking = false
+}
+
+// roundTrip is the time to the peer and back, as far as is known.
+func (ps *Peers) roundTrip(p *Peer) time.Duration {
+	if p.roundTrip == 0 {
+		return ps.RoundTrip
+	}
+	return p.roundTrip
+}
+
+// Nearest is the shortest round trip to a peer.
+func (ps *Peers) Nearest() time.Duration {
+	nearest := ps.RoundTrip
+	for i, p := range ps.list {
+		if d := ps.roundTrip(p); i == 0 || d < nearest {
+			nearest = d
 		}
 	}
+	return nearest
+}
+
+// RoundTripTo is the time to the named node and back, as far as is known.
+func (ps *Peers) RoundTripTo(name string) time.Duration {
+	if p := ps.Find(name); p != nil {
+		return ps.roundTrip(p)
+	}
+	return ps.RoundTrip
+}
+
+// Free returns how many more tasks of the service the peer could start at once.
+func (p *Peer) Free(service string) int {
+	l := p.find(service)
+	if l == nil || p.draining || !p.open() {
+		return 0
+	}
+	return l.free()
 }
 
 // Left reports whether the peer said goodbye. It gets no more tasks, and nothing
@@ -240,13 +318,6 @@ func (p *Peer) Unreachable(now time.Duration) {
 		p.unreachable, p.since = true, now
 	}
 }
-
-// Pulling notes that the peer was asked for work and that no other pull goes
-// there until it has answered, or until the given time.
-func (p *Peer) Pulling(until time.Duration) { p.pulledUntil = until }
-
-// PullAnswered ends the wait that Pulling began.
-func (p *Peer) PullAnswered() { p.pulledUntil = 0 }
 
 func (p *Peer) find(service string) *peerLoad {
 	if i, ok := p.search(service); ok {

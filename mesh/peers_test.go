@@ -7,12 +7,13 @@ import (
 	"time"
 )
 
-const roundTrip = 5 * ms
+func newPeers() *Peers { return &Peers{Expiry: 3 * time.Second, RoundTrip: 5 * ms} }
 
-func newPeers() *Peers { return &Peers{Expiry: 3 * time.Second, RoundTrip: roundTrip} }
+// me is the node whose table is tested.
+const me = "me"
 
-// report is a state of the default service.
-func report(sequence uint64, workers, idle, waiting int) State {
+// stateOf is a state of the default service.
+func stateOf(sequence uint64, workers, idle, waiting int) State {
 	return State{Sequence: sequence, Services: []Load{{Workers: workers, Idle: idle, Waiting: waiting}}}
 }
 
@@ -36,7 +37,7 @@ func TestPeersHeard(t *testing.T) {
 		t.Errorf("the same incarnation: %v, %v", again, old)
 	}
 	// A new incarnation has a fresh entry, and the old one is handed out.
-	b.State(1, roundTrip, report(5, 3, 3, 0))
+	b.State(1, stateOf(5, 3, 3, 0), me)
 	next, old := ps.Heard(2, "b", 2)
 	if next == b || old != b || next.Incarnation != 2 || next.Free("") != 0 || names(ps.All()) != "[a b c]" {
 		t.Errorf("a new incarnation: %+v, old %p", next, old)
@@ -84,16 +85,16 @@ func TestPeerSequence(t *testing.T) {
 		do   func()
 		free int
 	}{
-		{"a state", func() { p.State(0, roundTrip, report(10, 5, 5, 0)) }, 5},
-		{"the same again", func() { p.State(0, roundTrip, report(10, 5, 4, 0)) }, 5},
-		{"an older state", func() { p.State(0, roundTrip, report(9, 5, 3, 0)) }, 5},
-		{"an older capacity", func() { p.Capacity(0, roundTrip, Capacity{Sequence: 9, Workers: 5, Idle: 2}) }, 5},
-		{"a newer capacity", func() { p.Capacity(0, roundTrip, Capacity{Sequence: 12, Workers: 5, Idle: 1}) }, 1},
-		{"a state from between", func() { p.State(0, roundTrip, report(11, 5, 5, 0)) }, 1},
-		{"a newer state", func() { p.State(0, roundTrip, report(13, 5, 5, 2)) }, 3},
-		{"a state without the service", func() { p.State(0, roundTrip, State{Sequence: 14}) }, 0},
-		{"a capacity from before that", func() { p.Capacity(0, roundTrip, Capacity{Sequence: 13, Workers: 5, Idle: 5}) }, 0},
-		{"more waiting than idle", func() { p.State(0, roundTrip, report(15, 5, 2, 4)) }, 0},
+		{"a state", func() { p.State(0, stateOf(10, 5, 5, 0), me) }, 5},
+		{"the same again", func() { p.State(0, stateOf(10, 5, 4, 0), me) }, 5},
+		{"an older state", func() { p.State(0, stateOf(9, 5, 3, 0), me) }, 5},
+		{"an older capacity", func() { p.Capacity(0, Capacity{Sequence: 9, Workers: 5, Idle: 2}) }, 5},
+		{"a newer capacity", func() { p.Capacity(0, Capacity{Sequence: 12, Workers: 5, Idle: 1}) }, 1},
+		{"a state from between", func() { p.State(0, stateOf(11, 5, 5, 0), me) }, 1},
+		{"a newer state", func() { p.State(0, stateOf(13, 5, 5, 2), me) }, 3},
+		{"a state without the service", func() { p.State(0, State{Sequence: 14}, me) }, 0},
+		{"a capacity from before that", func() { p.Capacity(0, Capacity{Sequence: 13, Workers: 5, Idle: 5}) }, 0},
+		{"more waiting than idle", func() { p.State(0, stateOf(15, 5, 2, 4), me) }, 0},
 	} {
 		if step.do(); p.Free("") != step.free {
 			t.Errorf("%s: %d free, want %d", step.what, p.Free(""), step.free)
@@ -104,56 +105,114 @@ func TestPeerSequence(t *testing.T) {
 	}
 }
 
-// A task sent to a peer counts against it until a report is old enough to
-// include it, or until it comes back.
-func TestPeerDebits(t *testing.T) {
+// A task sent to a peer counts against it until a report includes it, or until
+// it comes back.
+func TestPeerOnWay(t *testing.T) {
 	ps := newPeers()
 	p, _ := ps.Heard(0, "a", 1)
+	var numbers []uint64
+	send := func(service string) { numbers = append(numbers, p.Sent(0, service)) }
+	state := func(sequence, received uint64, idle int) {
+		s := stateOf(sequence, 3, idle, 0)
+		s.Received = map[string]uint64{me: received, "somebody else": 99}
+		p.State(0, s, me)
+	}
 	for _, step := range []struct {
 		what        string
 		do          func()
 		free        int
 		outstanding int
 	}{
-		{"three are idle", func() { p.State(0, roundTrip, report(1, 3, 3, 0)) }, 3, 0},
-		{"one sent", func() { p.Sent(10*ms, "") }, 2, 1},
-		{"two sent at once", func() { p.Sent(12*ms, ""); p.Sent(12*ms, "") }, 0, 3},
-		{"one more than there is room for", func() { p.Sent(13*ms, "") }, 0, 4},
-		{"one of them is back", func() { p.Answered(12*ms, "") }, 0, 3},
-		{"a report that crossed them", func() { p.State(14*ms, roundTrip, report(2, 3, 3, 0)) }, 0, 3},
-		{"a report that has the first", func() { p.State(15*ms, roundTrip, report(3, 3, 2, 0)) }, 0, 3},
-		{"a report that has them all", func() { p.State(18*ms, roundTrip, report(4, 3, 1, 0)) }, 1, 3},
-		{"an answer to one that is in the report", func() { p.Answered(10*ms, "") }, 1, 2},
-		{"a service that it never told of", func() { p.Sent(19*ms, "gpu"); p.Answered(19*ms, "gpu"); p.Answered(19*ms, "cpu") }, 1, 1},
+		{"three are idle", func() { state(1, 0, 3) }, 3, 0},
+		{"one sent", func() { send("") }, 2, 1},
+		{"two more", func() { send(""); send("") }, 0, 3},
+		{"one more than there is room for", func() { send("") }, 0, 4},
+		{"one of them is back", func() { p.Answered("", numbers[2]) }, 0, 3},
+		{"a report that crossed them", func() { state(2, 0, 3) }, 0, 3},
+		{"a report that has the first", func() { state(3, 1, 3) }, 1, 3},
+		{"a report that has them all", func() { state(4, 4, 1) }, 1, 3},
+		{"an older one that comes late", func() { state(3, 2, 3) }, 1, 3},
+		{"an answer to one that is in the report", func() { p.Answered("", numbers[0]) }, 1, 2},
+		{"a service that it never told of", func() { send("gpu"); p.Answered("gpu", numbers[4]) }, 1, 2},
+		{"one more", func() { send("") }, 0, 3},
+		{"a capacity that has more than were ever sent", func() { p.Capacity(0, Capacity{Sequence: 9, Workers: 3, Idle: 2, Received: 1 << 60}) }, 2, 3},
+		{"one more", func() { send("") }, 1, 4},
+		{"which is back", func() { p.Answered("", numbers[6]) }, 2, 3},
 	} {
 		if step.do(); p.Free("") != step.free || p.Outstanding != step.outstanding {
 			t.Errorf("%s: %d free, %d outstanding; want %d, %d", step.what, p.Free(""), p.Outstanding, step.free, step.outstanding)
 		}
+	}
+	for i, n := range numbers {
+		if n != uint64(i+1) {
+			t.Errorf("task %d has number %d", i+1, n)
+		}
+	}
+}
+
+func TestPeersReceived(t *testing.T) {
+	ps := newPeers()
+	p, _ := ps.Heard(0, "a", 1)
+	ps.Heard(0, "b", 1)
+	if got := ps.Received(); got != nil {
+		t.Errorf("of none: %v", got)
+	}
+	p.Took(4)
+	p.Took(3) // delivered twice, or late
+	if got := ps.Received(); len(got) != 1 || got["a"] != 4 || p.Received() != 4 {
+		t.Errorf("%v, %d", got, p.Received())
+	}
+	if next, _ := ps.Heard(1, "a", 2); next.Received() != 0 {
+		t.Error("a new incarnation begins with what the old one sent")
+	}
+}
+
+func TestRoundTrip(t *testing.T) {
+	ps := newPeers()
+	if got := ps.Nearest(); got != 5*ms {
+		t.Errorf("nobody is at %v", got)
+	}
+	a, _ := ps.Heard(0, "a", 1)
+	ps.Heard(0, "b", 1)
+	a.Told(7 * ms) // never asked
+	a.Asked(10 * ms)
+	a.Asked(13 * ms) // the first question is still open
+	if got := ps.RoundTripTo("a"); got != 5*ms {
+		t.Errorf("before it is measured: %v", got)
+	}
+	a.Told(18 * ms)
+	if got := ps.RoundTripTo("a"); got != 8*ms {
+		t.Errorf("measured once: %v", got)
+	}
+	a.Asked(20 * ms)
+	a.Told(20 * ms)
+	if got, want := ps.RoundTripTo("a"), 8*ms-(8*ms-time.Microsecond)/8; got != want {
+		t.Errorf("measured twice: %v, want %v", got, want)
+	}
+	if ps.RoundTripTo("b") != 5*ms || ps.RoundTripTo("nobody") != 5*ms || ps.Nearest() != 5*ms {
+		t.Errorf("b is at %v, nobody at %v, the nearest at %v", ps.RoundTripTo("b"), ps.RoundTripTo("nobody"), ps.Nearest())
 	}
 }
 
 func TestPeerClosed(t *testing.T) {
 	ps := newPeers()
 	p, _ := ps.Heard(0, "a", 1)
-	p.State(0, roundTrip, report(1, 3, 3, 0))
+	p.State(0, stateOf(1, 3, 3, 0), me)
 	p.Unreachable(0)
-	if p.Free("") != 0 || ps.Overflow("", 0) != nil {
+	if p.Free("") != 0 || overflow(ps, 0) != nil {
 		t.Error("an unreachable peer gets tasks")
 	}
 	if ps.Heard(1, "a", 1); p.Free("") != 3 {
 		t.Error("a peer that is heard again gets no task")
 	}
-	draining := report(2, 3, 3, 1)
+	draining := stateOf(2, 3, 3, 1)
 	draining.Draining = true
-	if p.State(1, roundTrip, draining); p.Free("") != 0 || ps.Overflow("", 0) != nil || p.Left() {
+	if p.State(1, draining, me); p.Free("") != 0 || overflow(ps, 0) != nil || p.Left() {
 		t.Error("a draining peer gets tasks")
 	}
-	if o := ps.Pull(1, "", 1, 0); o.Peer != p {
-		t.Error("a draining peer is not asked for what waits there")
-	}
-	leaving := report(3, 3, 3, 0)
+	leaving := stateOf(3, 3, 3, 0)
 	leaving.Leaving = true
-	if p.State(1, roundTrip, leaving); p.Free("") != 0 || !p.Left() || ps.Serves("") || len(ps.Views()) > 0 {
+	if p.State(1, leaving, me); p.Free("") != 0 || !p.Left() || ps.Serves("") || len(ps.Views()) > 0 {
 		t.Error("a peer that left is still there")
 	}
 	if p, old := ps.Heard(2, "a", 1); p != nil || old != nil {
@@ -168,11 +227,11 @@ func TestPeersServes(t *testing.T) {
 	ps := newPeers()
 	a, _ := ps.Heard(0, "a", 1)
 	b, _ := ps.Heard(0, "b", 1)
-	a.State(0, roundTrip, report(1, 0, 0, 7)) // tasks wait there, but it has no worker
+	a.State(0, stateOf(1, 0, 0, 7), me) // tasks wait there, but it has no worker
 	if ps.Serves("") {
 		t.Error("nobody has a worker")
 	}
-	if b.State(0, roundTrip, report(1, 1, 0, 0)); !ps.Serves("") || ps.Serves("gpu") {
+	if b.State(0, stateOf(1, 1, 0, 0), me); !ps.Serves("") || ps.Serves("gpu") {
 		t.Error("b has a busy worker, of the default service")
 	}
 }
@@ -182,12 +241,12 @@ func TestPeerServicesBounded(t *testing.T) {
 	ps := newPeers()
 	p, _ := ps.Heard(0, "a", 1)
 	for i := range MaxServices + 10 {
-		p.Capacity(0, roundTrip, Capacity{Sequence: uint64(i + 1), Service: fmt.Sprint(i), Workers: 1, Idle: 1})
+		p.Capacity(0, Capacity{Sequence: uint64(i + 1), Service: fmt.Sprint(i), Workers: 1, Idle: 1})
 	}
 	if len(p.loads) != MaxServices {
 		t.Errorf("%d services", len(p.loads))
 	}
-	if p.State(0, roundTrip, report(1e6, 1, 1, 0)); len(p.loads) != 1 {
+	if p.State(0, stateOf(1e6, 1, 1, 0), me); len(p.loads) != 1 {
 		t.Errorf("%d services after a full report of one", len(p.loads))
 	}
 }
@@ -195,15 +254,17 @@ func TestPeerServicesBounded(t *testing.T) {
 func TestPeersViews(t *testing.T) {
 	ps := newPeers()
 	p, _ := ps.Heard(0, "a", 1)
-	p.State(0, roundTrip, report(1, 3, 2, 0))
+	p.State(0, stateOf(1, 3, 2, 0), me)
 	p.Sent(0, "")
+	p.Asked(0)
+	p.Told(ms)
 	p.Unreachable(0)
 	views := ps.Views()
 	if len(views) != 1 {
 		t.Fatalf("%d peers", len(views))
 	}
 	v := views[0]
-	if v.Name != "a" || v.Incarnation != 1 || v.Outstanding != 1 || v.Reachable || !slices.Equal(v.Services, []Load{{Workers: 3, Idle: 2}}) {
+	if v.Name != "a" || v.Incarnation != 1 || v.Outstanding != 1 || v.Reachable || v.RoundTrip != ms || !slices.Equal(v.Services, []Load{{Workers: 3, Idle: 2}}) {
 		t.Errorf("%+v", v)
 	}
 }

@@ -1,71 +1,163 @@
 package mesh
 
-import "time"
+import (
+	"math/rand/v2"
+	"time"
+)
 
-// Offer is one choice of the routing policy: a peer and how many tasks it
-// could start (overflow) or has waiting (pull).
-type Offer struct {
-	Peer  *Peer
-	Tasks int
+// Home is what a node knows of one of its own services when it decides where a
+// task runs.
+type Home struct {
+	Workers     int
+	Waiting     int           // tasks in the queue, the one to be placed among them
+	Oldest      time.Duration // how long the first of them has waited here
+	Excess      int           // of these: those that peers may have
+	ServiceTime time.Duration // mean run time of a task; 0: unknown
+	Arrivals    float64       // tasks a second from the node's own clients
 }
 
-// Overflow returns the peer that a task of the service, which finds no idle
-// worker at home, is delegated to; nil if none has a worker to spare. The choice
-// is at random, weighted by what each has free after the tasks already sent to
-// it: the best looking one would draw every node's overflow at once
-// (Mitzenmacher, "How useful is old information?").
-func (ps *Peers) Overflow(service string, random uint64) *Peer {
-	ps.offer = ps.offer[:0]
-	for _, p := range ps.list {
-		if l := p.find(service); l != nil && !p.draining && p.open() && l.free() > 0 {
-			ps.offer = append(ps.offer, Offer{p, l.free()})
-		}
-	}
-	return weighted(ps.offer, random).Peer
-}
+// Pace is the mean time between the ends of two tasks while every worker is
+// busy: what a task waits for each one before it. 0: unknown.
+func (h Home) Pace() time.Duration { return pace(h.ServiceTime, h.Workers) }
 
-// Pull returns the peer that a node with idle workers asks for waiting tasks
-// of the service, and how many it asks for: at most idle and at most what waits
-// there. The zero Offer says that no peer has any to give.
-func (ps *Peers) Pull(now time.Duration, service string, idle int, random uint64) Offer {
-	ps.offer = ps.offer[:0]
-	if idle <= 0 {
-		return Offer{}
-	}
-	for _, p := range ps.list {
-		if l := p.find(service); l != nil && p.open() && l.waiting > 0 && p.pulledUntil <= now {
-			ps.offer = append(ps.offer, Offer{p, l.waiting})
-		}
-	}
-	o := weighted(ps.offer, random)
-	o.Tasks = min(o.Tasks, idle)
-	return o
-}
-
-// Free returns how many more tasks of the service the peer could start.
-func (p *Peer) Free(service string) int {
-	l := p.find(service)
-	if l == nil || p.draining || !p.open() {
+func pace(serviceTime time.Duration, workers int) time.Duration {
+	if workers <= 0 {
 		return 0
 	}
-	return l.free()
+	return serviceTime / time.Duration(workers)
 }
 
-// weighted picks one offer with a probability proportional to its tasks.
-func weighted(offers []Offer, random uint64) Offer {
-	total := uint64(0)
-	for _, o := range offers {
-		total += uint64(o.Tasks)
+// Spare is how many tasks a second the workers can do beyond those of the
+// node's own clients, at least 0; 0 as well while the service time is unknown.
+func (h Home) Spare() float64 {
+	if h.ServiceTime <= 0 {
+		return 0
 	}
-	if total == 0 {
-		return Offer{}
+	return max(0, float64(h.Workers)/h.ServiceTime.Seconds()-h.Arrivals)
+}
+
+// Keep is how many of the oldest waiting tasks stay, with a peer that is a round
+// trip away. A task that would be started here before the way there and back is
+// over stays, in principle. But each one that goes also shortens the wait of all
+// behind it, the more the busier the node is: one whose own clients send as much
+// as its workers can do keeps none. (The rule, and its factor, from simulation:
+// docs/routing.md.) When the first has waited for longer than the way takes, its
+// workers take longer than they did, and none is kept.
+func (h Home) Keep(roundTrip time.Duration) int {
+	if h.ServiceTime <= 0 || h.Workers == 0 || h.Oldest > roundTrip {
+		return 0
 	}
-	at := random % total
-	for _, o := range offers {
-		if at < uint64(o.Tasks) {
-			return o
+	capacity := float64(h.Workers) / h.ServiceTime.Seconds()
+	share := min(1, keepFactor*(1-h.Arrivals/capacity))
+	return int(max(0, share) * roundTrip.Seconds() * capacity)
+}
+
+const keepFactor = 4
+
+// Accepts reports whether a task of a peer is queued here, behind what waits
+// already, rather than given back: it is, if it waits here no longer than the
+// way back and then at its home.
+func (h Home) Accepts(patience, roundTrip time.Duration) bool {
+	p := h.Pace()
+	return p > 0 && time.Duration(h.Waiting+1)*p <= roundTrip+patience
+}
+
+// Route says where a waiting task goes.
+type Route struct {
+	Peer     *Peer         // nil: it stays
+	Keep     int           // so many of the oldest waiting tasks stay; the next one goes
+	Patience time.Duration // what it would wait at home
+	Later    bool          // it stays for now, or by chance, and may go if asked again
+}
+
+// offer is a peer that a task may be sent to, with its weight in the choice.
+type offer struct {
+	peer      *Peer
+	slots     float64
+	roundTrip time.Duration
+	keep      int
+}
+
+// Overflow decides whether one of the waiting tasks of a service goes to a peer.
+//
+// It goes to a peer with a slot: an idle worker, by the peer's last report and
+// what was sent there since; or else one that is expected to be idle by then. The
+// choice among them is at random, weighted by their slots, for the best looking
+// one would draw every node's overflow at once (Mitzenmacher, "How useful is old
+// information?"); of near and far ones, the near. A part of a slot is taken with
+// that chance. If none has a slot, the task joins the queue of the peer where it
+// waits least, if that, with the way there and back, is less than it waits here.
+func (ps *Peers) Overflow(now time.Duration, service string, h Home, random *rand.Rand) Route {
+	ps.offers, ps.sure = ps.offers[:0], ps.sure[:0]
+	var shortest Route
+	var least time.Duration
+	later, wanted := false, ps.Excess(service)
+	for _, p := range ps.list {
+		l := p.find(service)
+		if l == nil || l.workers == 0 || l.trusted(1) == 0 || p.draining || !p.open() {
+			continue
 		}
-		at -= uint64(o.Tasks)
+		roundTrip := ps.roundTrip(p)
+		keep := h.Keep(roundTrip)
+		if h.Waiting <= keep {
+			later = true
+			continue
+		}
+		sure, expected := l.slots(now, roundTrip, float64(h.Excess), float64(wanted-l.excess))
+		chance := random.Float64()
+		if sure > chance {
+			ps.sure = append(ps.sure, offer{p, max(1, sure), roundTrip, keep})
+			continue
+		}
+		if expected > chance {
+			ps.offers = append(ps.offers, offer{p, max(1, expected), roundTrip, keep})
+			continue
+		}
+		later = later || expected > 0
+		there := pace(l.serviceTime, l.workers)
+		here := h.Pace()
+		if here == 0 { // no worker, or none that has done a task
+			here = there
+		}
+		wait := roundTrip + time.Duration((1-expected)*float64(there))
+		if there > 0 && wait < time.Duration(h.Waiting-1)*here && (shortest.Peer == nil || wait < least) {
+			shortest, least = Route{Peer: p, Keep: keep, Patience: time.Duration(h.Waiting) * here}, wait
+		}
 	}
-	panic("mesh: offers changed while weighed")
+	for _, offers := range [][]offer{ps.sure, ps.offers} {
+		if o, ok := choose(offers, random); ok {
+			return Route{Peer: o.peer, Keep: o.keep, Patience: time.Duration(h.Waiting) * h.Pace()}
+		}
+	}
+	shortest.Later = shortest.Peer == nil && later
+	return shortest
+}
+
+// choose picks one of the nearest offers with a probability proportional to its
+// slots.
+func choose(offers []offer, random *rand.Rand) (o offer, ok bool) {
+	if len(offers) == 0 {
+		return offer{}, false
+	}
+	limit := offers[0].roundTrip
+	for _, o := range offers {
+		limit = min(limit, o.roundTrip)
+	}
+	limit = 2*limit + 500*time.Microsecond // so far is as good as near
+	var total float64
+	for _, o := range offers {
+		if o.roundTrip <= limit {
+			total += o.slots
+		}
+	}
+	at := random.Float64() * total
+	for _, next := range offers {
+		if next.roundTrip <= limit {
+			o, at = next, at-next.slots
+			if at < 0 {
+				break
+			}
+		}
+	}
+	return o, true
 }

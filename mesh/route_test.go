@@ -2,128 +2,253 @@ package mesh
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 )
 
-// peersWith has peers a, b, c and so on with so many idle workers and waiting
-// tasks.
-func peersWith(loads ...[2]int) *Peers {
+func random(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
+
+// overflow is where a lone waiting task goes of a node whose workers are as yet
+// unknown.
+func overflow(ps *Peers, seed uint64) *Peer {
+	return ps.Overflow(0, "", Home{Waiting: 1, Excess: 1}, random(seed)).Peer
+}
+
+// peersWith has peers a, b, c and so on, a round trip of 2 ms away, with the
+// loads given.
+func peersWith(loads ...Load) *Peers {
 	ps := newPeers()
+	ps.RoundTrip = 2 * ms
 	for i, l := range loads {
 		p, _ := ps.Heard(0, string(rune('a'+i)), 1)
-		p.State(0, roundTrip, report(1, l[0]+1, l[0], l[1]))
+		p.State(0, State{Sequence: 1, Services: []Load{l}}, me)
 	}
 	return ps
 }
 
-func TestOverflow(t *testing.T) {
-	ps := peersWith([2]int{2, 0}, [2]int{0, 0}, [2]int{5, 2}, [2]int{3, 3}, [2]int{1, 0})
-	// a has 2, c 3 and e 1 to spare; b and d have none.
-	for random, want := range []string{"a", "a", "c", "c", "c", "e", "a", "a", "c", "c", "c", "e"} {
-		if got := ps.Overflow("", uint64(random)); got == nil || got.Name != want {
-			t.Errorf("%d picks %v, want %s", random, got, want)
+// picks counts how often each peer is chosen, over many random numbers.
+func picks(ps *Peers, now time.Duration, h Home, tries int) map[string]int {
+	picked := make(map[string]int)
+	r := random(1)
+	for range tries {
+		if p := ps.Overflow(now, "", h, r).Peer; p != nil {
+			picked[p.Name]++
 		}
 	}
-	if got := ps.Overflow("", 1<<64-1); got.Name != "c" { // 3 mod 6
-		t.Errorf("the last picks %s", got.Name)
+	return picked
+}
+
+func TestHome(t *testing.T) {
+	busy := Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: 9500}
+	for _, c := range []struct {
+		h     Home
+		pace  time.Duration
+		spare float64
+		keep  int // at 2 ms
+	}{
+		{Home{}, 0, 0, 0},
+		{Home{Workers: 100}, 0, 0, 0},
+		{Home{ServiceTime: 10 * ms}, 0, 0, 0},
+		{Home{Workers: 100, ServiceTime: 10 * ms}, 100 * time.Microsecond, 10000, 20},
+		{Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: 7500}, 100 * time.Microsecond, 2500, 20},
+		{Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: 8750}, 100 * time.Microsecond, 1250, 10},
+		{busy, 100 * time.Microsecond, 500, 4},
+		{Home{Workers: 100, ServiceTime: 10 * ms, Oldest: 2 * ms}, 100 * time.Microsecond, 10000, 20},
+		{Home{Workers: 100, ServiceTime: 10 * ms, Oldest: 2*ms + 1}, 100 * time.Microsecond, 10000, 0},
+		{Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: 20000}, 100 * time.Microsecond, 0, 0},
+		{Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: math.Inf(1)}, 100 * time.Microsecond, 0, 0},
+	} {
+		if c.h.Pace() != c.pace || math.Abs(c.h.Spare()-c.spare) > 1e-6 || c.h.Keep(2*ms) != c.keep {
+			t.Errorf("%+v has pace %v, %v to spare, keeps %d; want %v, %v, %d", c.h, c.h.Pace(), c.h.Spare(), c.h.Keep(2*ms), c.pace, c.spare, c.keep)
+		}
 	}
-	if got := ps.Overflow("gpu", 0); got != nil {
-		t.Errorf("an unknown service goes to %s", got.Name)
+}
+
+// A guest is queued if it waits no longer than the way back and at its home.
+func TestAccepts(t *testing.T) {
+	h := Home{Workers: 10, Waiting: 4, ServiceTime: 10 * ms} // the next one waits 5 ms
+	for _, c := range []struct {
+		patience, roundTrip time.Duration
+		want                bool
+	}{{0, 0, false}, {0, 5 * ms, true}, {3 * ms, 2 * ms, true}, {3*ms - 1, 2 * ms, false}, {time.Hour, 0, true}} {
+		if got := h.Accepts(c.patience, c.roundTrip); got != c.want {
+			t.Errorf("patience %v, round trip %v: %v", c.patience, c.roundTrip, got)
+		}
+	}
+	for _, h := range []Home{{Workers: 10}, {ServiceTime: ms}} {
+		if h.Accepts(time.Hour, time.Hour) {
+			t.Errorf("%+v queues a task without knowing how long it waits", h)
+		}
+	}
+}
+
+func TestOverflow(t *testing.T) {
+	idle := func(n int) Load { return Load{Workers: n + 1, Idle: n} }
+	ps := peersWith(idle(2), Load{Workers: 1}, Load{Workers: 6, Idle: 5, Waiting: 2}, Load{Workers: 4, Idle: 3, Waiting: 3}, idle(1), Load{Waiting: 1})
+	// a has 2, c 3 and e 1 to spare; b, d and f have none.
+	picked := picks(ps, 0, Home{Waiting: 1}, 6000)
+	for name, want := range map[string]int{"a": 2000, "b": 0, "c": 3000, "d": 0, "e": 1000, "f": 0} {
+		if got := picked[name]; math.Abs(float64(got-want)) > 150 {
+			t.Errorf("%s is picked %d times of 6000, want about %d", name, got, want)
+		}
+	}
+	if r := ps.Overflow(0, "gpu", Home{Waiting: 1}, random(1)); r.Peer != nil {
+		t.Errorf("an unknown service goes to %s", r.Peer.Name)
 	}
 	// What was sent counts at once.
-	ps.Find("a").Sent(0, "")
-	ps.Find("a").Sent(0, "")
-	ps.Find("e").Sent(0, "")
-	for random := range uint64(6) {
-		if got := ps.Overflow("", random); got.Name != "c" {
-			t.Errorf("%d picks %s, only c has room", random, got.Name)
+	for name, n := range map[string]int{"a": 2, "c": 3, "e": 1} {
+		for range n {
+			if picks(ps, 0, Home{Waiting: 1}, 500)[name] == 0 {
+				t.Errorf("%s is never picked, it has room", name)
+			}
+			ps.Find(name).Sent(0, "")
 		}
-	}
-	for range 3 {
-		ps.Find("c").Sent(0, "")
-	}
-	if got := ps.Overflow("", 0); got != nil {
-		t.Errorf("%s is picked, nobody has room", got.Name)
+		if n := picks(ps, 0, Home{Waiting: 1}, 500)[name]; n > 0 {
+			t.Errorf("%s is picked, it has no room", name)
+		}
 	}
 }
 
-// Over all random numbers modulo the total, each peer is picked exactly as
-// often as it has workers to spare.
-func TestOverflowIsProportional(t *testing.T) {
+// What stays at home: as long as the wait there is shorter than the way.
+func TestOverflowKeeps(t *testing.T) {
+	ps := peersWith(Load{Workers: 10, Idle: 9})
+	h := Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: 8750} // keeps 10 at 2 ms
+	for waiting, want := range map[int]bool{1: false, 10: false, 11: true} {
+		h.Waiting = waiting
+		r := ps.Overflow(0, "", h, random(1))
+		if (r.Peer != nil) != want || want && (r.Keep != 10 || r.Patience != time.Duration(waiting)*h.Pace()) {
+			t.Errorf("of %d waiting: %+v", waiting, r)
+		}
+	}
+}
+
+// A peer's workers count for what they will have done when the task arrives.
+func TestOverflowWindow(t *testing.T) {
+	ps := peersWith(Load{Workers: 100, ServiceMS: 10, Spare: 2500}) // 5 in a round trip of 2 ms
+	h := Home{Waiting: 1}
+	for n := 0; picks(ps, 0, h, 200)["a"] > 0; n++ {
+		if n == 5 {
+			t.Fatal("more than 5 tasks are sent")
+		}
+		if r := ps.Overflow(0, "", h, random(uint64(n))); r.Peer == nil && n < 4 {
+			t.Fatalf("only %d tasks are sent", n)
+		}
+		ps.Find("a").Sent(0, "")
+	}
+	if picks(ps, 4*ms, h, 200)["a"] == 0 { // 10 more by then
+		t.Error("nothing is sent later either")
+	}
+}
+
+// Several nodes that send share what a peer has by what they send.
+func TestOverflowShare(t *testing.T) {
+	ps := peersWith(Load{Workers: 100, Idle: 40, Demand: 19})
+	sent := 0
+	for picks(ps, 0, Home{Waiting: 1}, 300)["a"] > 0 {
+		ps.Find("a").Sent(0, "")
+		sent++
+	}
+	if sent < 38 || sent > 40 {
+		t.Errorf("one that sends more than the others were seen to gets %d of 40", sent)
+	}
+	for _, c := range []struct {
+		demand, excess, others float64
+		want                   float64
+	}{
+		{0, 0, 0, 40},
+		{19, 0, 0, 40}, // an old demand keeps nothing
+		{19, 0, 39, 1}, // others have 39 waiting
+		{19, 9, 39, 40 * 10 / 68.0},
+		{1000, 0, 0, 32},
+		{10000, 0, 0, 40 / 10001.0},
+		{10000, 4999, 0, 40 * 5000 / 15000.0},
+	} {
+		l := peerLoad{workers: 100, idle: 40, demand: c.demand}
+		if sure, expected := l.slots(0, 2*ms, c.excess, c.others); math.Abs(sure-c.want) > 1e-9 || sure != expected {
+			t.Errorf("with demand %v, %v waiting here and %v there: %v and %v slots, want %v", c.demand, c.excess, c.others, sure, expected, c.want)
+		}
+	}
+}
+
+// Without a slot anywhere a task joins the shortest queue, if that is shorter
+// than the one at home by more than the way.
+func TestOverflowBalances(t *testing.T) {
+	ps := peersWith(Load{Workers: 10, Waiting: 30, ServiceMS: 10}, Load{Workers: 10, Waiting: 9, ServiceMS: 10})
+	h := Home{Workers: 10, ServiceTime: 10 * ms, Arrivals: 2000} // overloaded, pace 1 ms
+	for waiting, want := range map[int]string{1: "", 12: "", 13: "", 14: "b", 100: "b"} {
+		h.Waiting, h.Excess = waiting, waiting
+		r := ps.Overflow(0, "", h, random(1))
+		if got := fmt.Sprint(r.Peer != nil && r.Peer.Name == "b"); got != fmt.Sprint(want == "b") {
+			t.Errorf("with %d waiting: %+v", waiting, r)
+		}
+	}
+	// A home without workers is taken for one as good as the peer.
+	for waiting, want := range map[int]bool{13: false, 14: true} {
+		if r := ps.Overflow(0, "", Home{Waiting: waiting}, random(1)); (r.Peer != nil) != want || want && r.Patience != 14*ms {
+			t.Errorf("with %d waiting and no worker: %+v", waiting, r)
+		}
+	}
+}
+
+func TestOverflowNear(t *testing.T) {
+	ps := peersWith(Load{Workers: 10, Idle: 9}, Load{Workers: 10, Idle: 1})
+	a := ps.Find("a")
+	a.Asked(0)
+	a.Told(40 * ms)
+	h := Home{Waiting: 1}
+	if picked := picks(ps, 0, h, 100); picked["a"] > 0 || picked["b"] != 100 {
+		t.Errorf("with a near peer that has a worker: %v", picked)
+	}
+	ps.Find("b").Sent(0, "")
+	if picked := picks(ps, 0, h, 100); picked["a"] != 100 {
+		t.Errorf("with none: %v", picked)
+	}
+	// Work that waits for less than the way does not go that far.
+	h = Home{Workers: 100, Waiting: 100, ServiceTime: 10 * ms} // keeps 400 at 40 ms
+	if r := ps.Overflow(0, "", h, random(1)); r.Peer == a {
+		t.Error("a task is sent farther than it would wait")
+	}
+}
+
+// Whatever the loads: no task goes to a peer without a worker, or that is
+// draining, or that cannot be reached; none goes when the tasks that stay are
+// all there are; and one chosen for its slots has at least part of one.
+func TestOverflowProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		idle := rapid.SliceOfN(rapid.IntRange(0, 20), 1, 8).Draw(t, "idle")
-		loads, total := make([][2]int, len(idle)), 0
-		for i, n := range idle {
-			loads[i][0] = n
-			total += n
-		}
-		ps := peersWith(loads...)
-		picked := make(map[string]int)
-		for random := range total {
-			picked[ps.Overflow("", uint64(random)).Name]++
-		}
-		for i, n := range idle {
-			if p := ps.All()[i]; picked[p.Name] != n || p.Free("") != n {
-				t.Fatalf("%s was picked %d times, has %d", p.Name, picked[p.Name], n)
+		ps := newPeers()
+		for i := range rapid.IntRange(0, 6).Draw(t, "peers") {
+			p, _ := ps.Heard(0, string(rune('a'+i)), 1)
+			l := Load{Workers: rapid.IntRange(0, 5).Draw(t, "workers"), Waiting: rapid.IntRange(0, 9).Draw(t, "waiting")}
+			l.Idle = rapid.IntRange(0, l.Workers).Draw(t, "idle")
+			l.ServiceMS, l.Spare, l.Demand = rapid.Float64Range(0, 100).Draw(t, "service"), rapid.Float64Range(0, 1000).Draw(t, "spare"), rapid.Float64Range(0, 50).Draw(t, "demand")
+			p.State(0, State{Sequence: 1, Draining: rapid.Bool().Draw(t, "draining"), Services: []Load{l}}, me)
+			for range rapid.IntRange(0, 9).Draw(t, "sent") {
+				p.Sent(0, "")
+			}
+			if rapid.Bool().Draw(t, "unreachable") {
+				p.Unreachable(0)
 			}
 		}
-		if total == 0 && ps.Overflow("", 7) != nil {
-			t.Fatal("a peer without room was picked")
+		h := Home{
+			Workers: rapid.IntRange(0, 5).Draw(t, "own workers"), Waiting: rapid.IntRange(1, 50).Draw(t, "own waiting"),
+			ServiceTime: time.Duration(rapid.IntRange(0, 100).Draw(t, "own service")) * ms, Arrivals: rapid.Float64Range(0, 1000).Draw(t, "arrivals"),
+		}
+		h.Excess = h.Waiting
+		now := time.Duration(rapid.IntRange(0, 1000).Draw(t, "now")) * ms
+		r := ps.Overflow(now, "", h, random(rapid.Uint64().Draw(t, "seed")))
+		if r.Peer == nil {
+			return
+		}
+		l := r.Peer.find("")
+		if l.workers == 0 || r.Peer.draining || r.Peer.unreachable || r.Keep != h.Keep(ps.RoundTrip) || r.Keep >= h.Waiting || r.Patience < 0 {
+			t.Fatalf("%+v, %+v", r, l)
+		}
+		if _, expected := l.slots(now, ps.RoundTrip, float64(h.Excess), float64(ps.Excess("")-l.excess)); expected <= 0 && l.serviceTime == 0 {
+			t.Fatalf("%+v joins a queue of unknown length: %+v", r, l)
 		}
 	})
-}
-
-func TestPull(t *testing.T) {
-	ps := peersWith([2]int{0, 2}, [2]int{5, 0}, [2]int{0, 3})
-	for _, c := range []struct {
-		idle   int
-		random uint64
-		want   string
-	}{
-		{0, 0, "nobody 0"},
-		{-1, 0, "nobody 0"},
-		{1, 0, "a 1"},
-		{9, 1, "a 2"},
-		{9, 2, "c 3"},
-		{2, 4, "c 2"},
-		{2, 5, "a 2"},
-	} {
-		if got := offered(ps.Pull(0, "", c.idle, c.random)); got != c.want {
-			t.Errorf("with %d idle, %d picks %s, want %s", c.idle, c.random, got, c.want)
-		}
-	}
-	if got := offered(ps.Pull(0, "gpu", 9, 0)); got != "nobody 0" {
-		t.Errorf("for an unknown service: %s", got)
-	}
-}
-
-// A peer that was asked is not asked again until it has answered, or until it
-// is too late for that.
-func TestPullOnce(t *testing.T) {
-	ps := peersWith([2]int{0, 2})
-	a := ps.Find("a")
-	a.Pulling(time.Second)
-	for now, want := range map[time.Duration]string{0: "nobody 0", 999 * ms: "nobody 0", time.Second: "a 2"} {
-		if got := offered(ps.Pull(now, "", 9, 0)); got != want {
-			t.Errorf("at %v: %s, want %s", now, got, want)
-		}
-	}
-	a.PullAnswered()
-	if got := offered(ps.Pull(0, "", 9, 0)); got != "a 2" {
-		t.Errorf("answered: %s", got)
-	}
-	a.Unreachable(0)
-	if got := offered(ps.Pull(0, "", 9, 0)); got != "nobody 0" {
-		t.Errorf("unreachable: %s", got)
-	}
-}
-
-func offered(o Offer) string {
-	if o.Peer == nil {
-		return fmt.Sprint("nobody ", o.Tasks)
-	}
-	return fmt.Sprint(o.Peer.Name, " ", o.Tasks)
 }

@@ -20,6 +20,9 @@ type State struct {
 	Leaving     bool      `json:"leaving,omitempty"`  // the goodbye: the last message of this incarnation
 	Services    []Load    `json:"services"`
 
+	// Received is the number of the last delegated task that came from each peer.
+	Received map[string]uint64 `json:"received,omitempty"`
+
 	// Processes is nil of a node that has none of its own.
 	Processes *Processes `json:"processes,omitempty"`
 }
@@ -38,9 +41,12 @@ type Load struct {
 	Workers   int     `json:"workers"`    // known, idle or busy
 	Idle      int     `json:"idle"`       // free for a task now
 	Waiting   int     `json:"waiting"`    // tasks in this node's queue
+	Excess    int     `json:"excess"`     // of these: those that a peer may have
 	Guests    int     `json:"guests"`     // tasks of peers in hand here
 	ServiceMS float64 `json:"service_ms"` // moving average of a task's run time; 0: unknown
 	OldestMS  int64   `json:"oldest_ms"`  // age of the longest waiting task
+	Spare     float64 `json:"spare"`      // tasks a second the workers can do beyond those of the node's own clients
+	Demand    float64 `json:"demand"`     // tasks that peers sent in the last second or so
 }
 
 // Capacity is idle workers minus waiting tasks; below zero there is a queue.
@@ -78,7 +84,8 @@ func ParseState(subjectName string, data []byte) (State, Incarnation, error) {
 		if l.Service != "" && CheckToken(l.Service) != nil {
 			return State{}, 0, fmt.Errorf("malformed service %q", l.Service)
 		}
-		if !possible(l.Workers, l.Idle, l.Waiting) || l.Guests < 0 || l.OldestMS < 0 || l.ServiceMS < 0 {
+		if !possible(l.Workers, l.Idle, l.Waiting, l.Excess) || l.Guests < 0 || l.OldestMS < 0 ||
+			!sensible(l.ServiceMS) || !sensible(l.Spare) || !sensible(l.Demand) {
 			return State{}, 0, fmt.Errorf("impossible load of service %q", l.Service)
 		}
 	}
@@ -92,9 +99,12 @@ func ParseState(subjectName string, data []byte) (State, Incarnation, error) {
 const maxCount = 1 << 30
 
 // possible reports whether the counts of a report can be true together.
-func possible(workers, idle, waiting int) bool {
-	return 0 <= idle && idle <= workers && workers <= maxCount && 0 <= waiting && waiting <= maxCount
+func possible(workers, idle, waiting, excess int) bool {
+	return 0 <= idle && idle <= workers && workers <= maxCount && 0 <= excess && excess <= waiting && waiting <= maxCount
 }
+
+// sensible reports whether a measured value of a report can be true.
+func sensible(x float64) bool { return 0 <= x && x <= maxCount }
 
 // Identity is a node's answer to HeaderWho: who holds a name.
 type Identity struct {

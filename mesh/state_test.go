@@ -12,12 +12,13 @@ import (
 )
 
 const exampleState = `{"version":1,"name":"DC1","incarnation":"10","sequence":7,"sent_at":"2026-01-02T03:04:05Z","uptime_ms":1500,` +
-	`"services":[{"service":"","workers":5,"idle":2,"waiting":0,"guests":1,"service_ms":1.5,"oldest_ms":0}]}`
+	`"services":[{"service":"","workers":5,"idle":2,"waiting":0,"excess":0,"guests":1,"service_ms":1.5,"oldest_ms":0,"spare":12.5,"demand":3}],"received":{"DC2":17}}`
 
 func TestStateText(t *testing.T) {
 	want := State{
 		Version: 1, Name: "DC1", Incarnation: "10", Sequence: 7, SentAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), UptimeMS: 1500,
-		Services: []Load{{Workers: 5, Idle: 2, Guests: 1, ServiceMS: 1.5}},
+		Services: []Load{{Workers: 5, Idle: 2, Guests: 1, ServiceMS: 1.5, Spare: 12.5, Demand: 3}},
+		Received: map[string]uint64{"DC2": 17},
 	}
 	got, incarnation, err := ParseState("DC1", []byte(exampleState))
 	if err != nil || incarnation != 36 || !reflect.DeepEqual(got, want) {
@@ -35,7 +36,9 @@ func TestStateRoundTrip(t *testing.T) {
 		load := rapid.Custom(func(t *rapid.T) Load {
 			l := Load{Service: anyService.Draw(t, "service"), Workers: count.Draw(t, "workers"), Waiting: count.Draw(t, "waiting")}
 			l.Idle, l.Guests = rapid.IntRange(0, l.Workers).Draw(t, "idle"), rapid.IntMin(0).Draw(t, "guests")
-			l.ServiceMS, l.OldestMS = rapid.Float64Min(0).Draw(t, "run time"), rapid.Int64Min(0).Draw(t, "oldest")
+			measured := rapid.Float64Range(0, maxCount)
+			l.ServiceMS, l.OldestMS = measured.Draw(t, "run time"), rapid.Int64Min(0).Draw(t, "oldest")
+			l.Excess, l.Spare, l.Demand = rapid.IntRange(0, l.Waiting).Draw(t, "excess"), measured.Draw(t, "spare"), measured.Draw(t, "demand")
 			return l
 		})
 		incarnation := anyIncarnation.Draw(t, "incarnation")
@@ -112,7 +115,11 @@ func TestParseStateMalformed(t *testing.T) {
 		{`"uptime_ms":1500`, `"uptime_ms":1500,"processes":{"wanted":2,"running":-1,"circuit":"closed"}`},
 		{`"uptime_ms":1500`, `"uptime_ms":1500,"processes":{"wanted":1073741825,"circuit":"closed"}`},
 		{`"uptime_ms":1500`, `"uptime_ms":1500,"processes":{"wanted":2,"circuit":"\u001b[31m"}`},
-		{`{"service":"","workers":5,"idle":2,"waiting":0,"guests":1,"service_ms":1.5,"oldest_ms":0}`, many},
+		{`"excess":0`, `"excess":1`}, // more than wait
+		{`"spare":12.5`, `"spare":-1`},
+		{`"demand":3`, `"demand":1e300`},
+		{`"DC2":17`, `"DC2":-1`},
+		{`{"service":"","workers":5,"idle":2,"waiting":0,"excess":0,"guests":1,"service_ms":1.5,"oldest_ms":0,"spare":12.5,"demand":3}`, many},
 	} {
 		text := strings.Replace(exampleState, change[0], change[1], 1)
 		if s, _, err := ParseState("DC1", []byte(text)); err == nil {

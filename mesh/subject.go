@@ -18,17 +18,11 @@ const (
 	SubjectState = "state."
 )
 
-// Suffixes of a node's cloud subject.
-const (
-	suffixPull = ".pull"
-	suffixHeld = ".held"
-)
+// suffixHeld follows a node's cloud subject.
+const suffixHeld = ".held"
 
 // CloudSubject is where the named node receives tasks.
 func CloudSubject(name string) string { return SubjectCloud + name }
-
-// PullSubject is where the named node is asked for waiting tasks.
-func PullSubject(name string) string { return SubjectCloud + name + suffixPull }
 
 // HeldSubject is where the named node is asked which attempts it still holds.
 func HeldSubject(name string) string { return SubjectCloud + name + suffixHeld }

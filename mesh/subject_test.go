@@ -5,7 +5,6 @@ import "testing"
 func TestSubjects(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
 		{CloudSubject("DC1"), "cloud.DC1"},
-		{PullSubject("DC1"), "cloud.DC1.pull"},
 		{HeldSubject("DC1"), "cloud.DC1.held"},
 		{StateSubject("DC1"), "state.DC1"},
 		{DoneSubject(Attempt{}), "localbe.done.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},

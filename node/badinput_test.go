@@ -98,9 +98,6 @@ func TestBadInput(t *testing.T) {
 		{"a delegated header too large", "cloud", &nats.Msg{Subject: "cloud.DC1", Header: nats.Header{mesh.HeaderDelegation: {delegation("DC9")}, "X": {strings.Repeat("x", 8000)}}}, "400", ""},
 		{"a broken capacity", "cloud", &nats.Msg{Subject: "cloud.DC1", Header: header(mesh.HeaderCapacity, "1;DC9;x")}, "400", malformedCloud},
 		{"a probe without reply", "cloud", &nats.Msg{Subject: "cloud.DC1"}, "", "request without a reply subject"},
-		{"a pull of no number", "cloud", &nats.Msg{Subject: "cloud.DC1.pull", Data: []byte("x"), Header: header(mesh.HeaderCapacity, "1;DC9;abc;1;;1;1;0")}, "", malformedCloud},
-		{"a pull of less than nothing", "cloud", &nats.Msg{Subject: "cloud.DC1.pull", Data: []byte("-1"), Header: header(mesh.HeaderCapacity, "1;DC9;abc;1;;1;1;0")}, "", malformedCloud},
-		{"a pull without capacity", "cloud", &nats.Msg{Subject: "cloud.DC1.pull", Data: []byte("1")}, "", malformedCloud},
 		{"a question about no attempt", "cloud", &nats.Msg{Subject: "cloud.DC1.held", Data: []byte("x\n")}, "", malformedCloud},
 		{"a question without reply", "cloud", &nats.Msg{Subject: "cloud.DC1.held", Data: []byte(somebody.String())}, "", "cannot send on the cloud plane"},
 	} {

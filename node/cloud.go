@@ -21,7 +21,7 @@ func (l *loop) fromCloud(now time.Duration, m *nats.Msg, fx []dispatch.Effect) [
 		}
 		return fx
 	}
-	if e.Capacity.Node != "" && e.Kind != link.Pull { // a pull's is the core's to use at the right moment
+	if e.Capacity.Node != "" {
 		fx = l.core.PeerCapacity(now, e.Capacity, fx)
 	}
 	switch e.Kind {
@@ -37,16 +37,12 @@ func (l *loop) fromCloud(now time.Duration, m *nats.Msg, fx []dispatch.Effect) [
 		return l.core.Returned(now, e.Attempt, e.Losses, fx)
 	case link.Unreachable:
 		return l.core.Unreachable(now, e.Attempt, fx)
-	case link.Pull:
-		return l.core.Pulled(now, e.Capacity, e.N, m, fx)
-	case link.Granted:
-		return l.core.PullAnswered(now, e.Peer, e.Service, e.N, fx)
 	case link.Held:
-		l.told(l.link.Tell(m, l.core.NotHeld(e.Attempts), l.core.Capacity("")))
+		l.told(l.link.Tell(m, l.core.NotHeld(e.Attempts), l.core.Capacity(now, "", "")))
 	case link.Unanswered:
 		l.core.NoAnswer(now, e.Peer)
 	case link.NotHeld:
-		return l.core.Missing(now, e.Attempts, fx)
+		return l.core.Missing(now, e.Peer, e.Attempts, fx)
 	case link.Relayed:
 		l.onRelayed(e)
 	case link.Who:

@@ -27,11 +27,7 @@ func (l *loop) apply(fx []dispatch.Effect) {
 		case dispatch.Delegate:
 			fx = l.delegate(e, fx)
 		case dispatch.Return:
-			l.told(l.link.Return(e.Task.(*nats.Msg), e.Losses, e.Reason, l.core.Capacity(e.Service)))
-		case dispatch.Pull:
-			l.told(l.link.Pull(e.To, e.Service, e.N, l.core.Capacity(e.Service)))
-		case dispatch.Grant:
-			l.told(l.link.Grant(e.Task.(*nats.Msg), e.N, l.core.Capacity(e.Service)))
+			l.told(l.link.Return(e.Task.(*nats.Msg), e.Losses, e.Reason, l.core.Capacity(l.now(), e.Service, e.To)))
 		case dispatch.Ask:
 			l.told(l.link.Ask(e.To, e.Attempts))
 		case dispatch.Announce:
@@ -81,9 +77,9 @@ func (l *loop) cancel(e *dispatch.Effect) {
 func (l *loop) delegate(e *dispatch.Effect, fx []dispatch.Effect) []dispatch.Effect {
 	d := mesh.Delegation{
 		Origin: l.cfg.Name, Incarnation: l.node.incarnation, Attempt: e.Attempt, Service: e.Service,
-		Age: e.Age, Left: e.Left, Losses: e.Losses,
+		Age: e.Age, Left: e.Left, Losses: e.Losses, Number: e.Number, Patience: e.Patience,
 	}
-	if err := l.link.Delegate(e.To, e.Task.(*nats.Msg), d, l.core.Capacity(e.Service)); err != nil {
+	if err := l.link.Delegate(e.To, e.Task.(*nats.Msg), d, l.core.Capacity(l.now(), e.Service, e.To)); err != nil {
 		l.told(err)
 		if errors.Is(err, nats.ErrMaxPayload) { // an existing NATS, which allows less than it did
 			return l.core.TooLarge(l.now(), e.Attempt, fx)

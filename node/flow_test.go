@@ -145,7 +145,7 @@ func TestOverflowSpreads(t *testing.T) {
 
 // Tasks that wait where nobody works are done as soon as somebody works
 // elsewhere, each once.
-func TestPull(t *testing.T) {
+func TestWaitingTasksGo(t *testing.T) {
 	t.Parallel()
 	m := nodetest.Start(t, 2, patient)
 	client := m.Client("DC1")
@@ -165,7 +165,7 @@ func TestPull(t *testing.T) {
 	for i, ch := range answers {
 		wantAnswer(t, receive(t, ch), fmt.Sprint(i), "DC2")
 	}
-	if v := m.View("DC2"); v.Stats.Pulls == 0 || v.Stats.GuestsDone != uint64(len(answers)) {
+	if v := m.View("DC2"); v.Stats.GuestsDone != uint64(len(answers)) {
 		t.Errorf("DC2: %+v", v.Stats)
 	}
 }

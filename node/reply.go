@@ -89,7 +89,7 @@ func (l *loop) reply(e *dispatch.Effect) {
 		l.send(task, header, answer.Data)
 		return
 	}
-	if err := l.link.Answer(task, header, answer.Data, l.core.Capacity(e.Service)); err != nil {
+	if err := l.link.Answer(task, header, answer.Data, l.core.Capacity(l.now(), e.Service, e.To)); err != nil {
 		l.complaints.add(l.now(), "cannot answer a peer", "error", err)
 	}
 }

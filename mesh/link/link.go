@@ -40,7 +40,7 @@ func Open(nc *nats.Conn, name string) (*Link, error) {
 
 // Join makes the node reachable: from now on peers find it by its name.
 func (l *Link) Join() error {
-	return l.subscribe(mesh.CloudSubject(l.name), mesh.PullSubject(l.name), mesh.HeldSubject(l.name))
+	return l.subscribe(mesh.CloudSubject(l.name), mesh.HeldSubject(l.name))
 }
 
 // Leave takes back every subscription. What is on its way still arrives.
@@ -99,7 +99,6 @@ const defaultPayload = 1 << 20
 // Kinds of answers to the link's own questions: one letter after the inbox.
 const (
 	replyTask  = "t." // + attempt
-	replyPull  = "p." // + peer + service
 	replyHeld  = "h." // + peer
 	replyRelay = "r." // + the caller's own token
 )
@@ -113,13 +112,11 @@ const (
 	Probe       Kind = iota + 1 // a task sent to this node by name
 	Who                         // somebody asks who holds this node's name
 	Task                        // a peer delegates a task: Delegation
-	Pull                        // a peer asks for tasks: N
 	Held                        // a peer asks about Attempts
 	State                       // State, Incarnation
 	Answered                    // a peer's answer: Attempt
 	Returned                    // a task comes back undone: Attempt, Losses, Reason
 	Unreachable                 // a delegation found no subscriber: Attempt
-	Granted                     // answer to a pull: Peer, Service, N
 	NotHeld                     // answer to a question: Peer, Attempts
 	Unanswered                  // a question found no subscriber: Peer
 	Relayed                     // answer to a relayed request: Token; Nobody if none was there
@@ -136,10 +133,8 @@ type Event struct {
 	Attempt     mesh.Attempt
 	Attempts    []mesh.Attempt
 	Peer        string
-	Service     string
 	Token       string
 	Reason      string
-	N           int
 	Losses      int
 	Nobody      bool
 }
@@ -171,19 +166,10 @@ func (l *Link) Read(m *nats.Msg) (Event, error) {
 func (l *Link) readRequest(e Event) (Event, error) {
 	m := e.Message
 	var err error
-	switch m.Subject {
-	case mesh.PullSubject(l.name):
-		e.Kind = Pull
-		if e.N, err = parseCount(m.Data); err == nil && e.Capacity.Node == "" {
-			err = errors.New("a pull without capacity")
-		}
-		return e, err
-	case mesh.HeldSubject(l.name):
+	switch {
+	case m.Subject == mesh.HeldSubject(l.name):
 		e.Kind = Held
 		e.Attempts, err = parseAttempts(m.Data)
-		return e, err
-	}
-	switch {
 	case m.Header.Get(mesh.HeaderWho) != "":
 		e.Kind = Who
 	case m.Header.Get(mesh.HeaderDelegation) != "":
@@ -218,12 +204,6 @@ func (l *Link) readReply(e Event, rest string) (Event, error) {
 			e.Losses, e.Reason, err = parseRefusal(refusal)
 		default:
 			e.Kind = Answered
-		}
-	case replyPull:
-		e.Kind = Granted
-		e.Peer, e.Service, _ = strings.Cut(about, ".")
-		if !nobody {
-			e.N, err = parseCount(m.Data)
 		}
 	case replyHeld:
 		e.Kind, e.Peer = NotHeld, about

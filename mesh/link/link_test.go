@@ -122,11 +122,11 @@ func attempt(slot uint32) mesh.Attempt {
 }
 
 func capacity(node string) mesh.Capacity {
-	return mesh.Capacity{Node: node, Incarnation: 7, Sequence: 5, Service: "gpu", Workers: 3, Idle: 2, Waiting: 1}
+	return mesh.Capacity{Node: node, Incarnation: 7, Sequence: 5, Service: "gpu", Workers: 3, Idle: 2, Waiting: 1, Excess: 1, ServiceTime: time.Millisecond, Spare: 0.5, Demand: 2, Received: 9}
 }
 
 func delegated() mesh.Delegation {
-	return mesh.Delegation{Origin: "DC1", Incarnation: 7, Attempt: attempt(1), Service: "gpu", Age: time.Second, Left: time.Minute, Losses: 2}
+	return mesh.Delegation{Origin: "DC1", Incarnation: 7, Attempt: attempt(1), Service: "gpu", Age: time.Second, Left: time.Minute, Losses: 2, Number: 8, Patience: time.Second}
 }
 
 func TestDelegate(t *testing.T) {
@@ -159,22 +159,6 @@ func TestDelegate(t *testing.T) {
 	must(t, p.dc1.Delegate("DC2", request, delegated(), capacity("DC1")))
 	want(t, "the client's header", request.Header, nats.Header(nil))
 	p.dc2.read(link.Task)
-}
-
-func TestPull(t *testing.T) {
-	t.Parallel()
-	p := start(t)
-	for _, service := range []string{"", "gpu"} {
-		must(t, p.dc1.Pull("DC2", service, 12, capacity("DC1")))
-		pull := p.dc2.read(link.Pull)
-		want(t, "tasks", pull.N, 12)
-		want(t, "capacity", pull.Capacity, capacity("DC1"))
-		must(t, p.dc2.Grant(pull.Message, 3, capacity("DC2")))
-		grant := p.dc1.read(link.Granted)
-		want(t, "peer", grant.Peer+" "+grant.Service, "DC2 "+service)
-		want(t, "tasks", grant.N, 3)
-		want(t, "capacity", grant.Capacity, capacity("DC2"))
-	}
 }
 
 func TestAsk(t *testing.T) {
@@ -255,8 +239,6 @@ func TestNobody(t *testing.T) {
 	request := &nats.Msg{Data: []byte("task")}
 	must(t, p.dc1.Delegate("DC9", request, delegated(), capacity("DC1")))
 	want(t, "attempt", p.dc1.read(link.Unreachable).Attempt, attempt(1))
-	must(t, p.dc1.Pull("DC9", "gpu", 1, capacity("DC1")))
-	want(t, "tasks", p.dc1.read(link.Granted).N, 0)
 	must(t, p.dc1.Ask("DC9", []mesh.Attempt{attempt(1)}))
 	p.dc1.read(link.Unanswered)
 	must(t, p.dc1.Relay("DC9", request, "77"))

@@ -45,10 +45,9 @@ func TestMalformed(t *testing.T) {
 		with("state.DC9", "{"), with("state.DC9", `{"version":1,"name":"DC8","incarnation":"a"}`),
 		with("cloud.DC2", "", mesh.HeaderDelegation, "x"),
 		with("cloud.DC2", "", mesh.HeaderCapacity, "x"),
-		with("cloud.DC2.pull", "1"), with("cloud.DC2.pull", "x", mesh.HeaderCapacity, "1;DC9;a;1;;1;1;0"),
 		with("cloud.DC2.held", "x"), with("cloud.DC2.held", attempt(1).String()+"\n\n"),
 		with(toTask, "", mesh.HeaderRefusal, "x;no"), with(toTask, "", mesh.HeaderRefusal, "-1;no"), with(toTask, "done", mesh.HeaderCapacity, "x"),
-		with(inbox+"t.x", ""), with(inbox+"p.DC1", "x"), with(inbox+"h.DC1", "x"), with(inbox+"x.y", ""), with(inbox+"x", ""),
+		with(inbox+"t.x", ""), with(inbox+"h.DC1", "x"), with(inbox+"x.y", ""), with(inbox+"x", ""),
 	} {
 		must(t, stranger.PublishMsg(m))
 		got := p.dc2.next()

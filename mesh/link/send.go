@@ -31,7 +31,7 @@ func (l *Link) send(m nats.Msg, c mesh.Capacity, name, value string) error {
 	if out.Msg = m; m.Header == nil {
 		out.Header = out.own
 	}
-	var buf [192]byte
+	var buf [320]byte
 	out.values = [2]string{string(c.AppendText(buf[:0])), value}
 	out.Header[mesh.HeaderCapacity] = out.values[0:1:1]
 	if name != "" {
@@ -79,17 +79,6 @@ func parseRefusal(s string) (losses int, reason string, err error) {
 		return 0, "", fmt.Errorf("malformed refusal %q", s)
 	}
 	return losses, reason, nil
-}
-
-// Pull asks a peer for n waiting tasks of a service.
-func (l *Link) Pull(peer, service string, n int, c mesh.Capacity) error {
-	out := nats.Msg{Subject: mesh.PullSubject(peer), Reply: l.inbox + replyPull + mesh.WithService(peer, service), Data: strconv.AppendInt(nil, int64(n), 10)}
-	return l.send(out, c, "", "")
-}
-
-// Grant answers a pull: n tasks are on the way.
-func (l *Link) Grant(m *nats.Msg, n int, c mesh.Capacity) error {
-	return l.send(nats.Msg{Subject: m.Reply, Data: strconv.AppendInt(nil, int64(n), 10)}, c, "", "")
 }
 
 // Ask asks a peer which of the attempts it does not hold; with none it is a ping.
@@ -140,14 +129,6 @@ func (l *Link) WhoHolds(ctx context.Context, wait time.Duration) (id mesh.Identi
 	}
 	id, incarnation, err = mesh.ParseIdentity(answer.Data)
 	return id, incarnation, err == nil
-}
-
-func parseCount(data []byte) (int, error) {
-	n, err := strconv.Atoi(string(data))
-	if err != nil || n < 0 {
-		return 0, fmt.Errorf("malformed count %.20q", data)
-	}
-	return n, nil
 }
 
 // appendAttempts writes attempts one a line.

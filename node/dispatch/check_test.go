@@ -51,7 +51,7 @@ func checkTasks(c *Core) error {
 		}
 		if t.guest {
 			guests++
-			if c.guests[t.attempt] != t || t.place != running || !t.here {
+			if c.guests[t.attempt] != t || t.place != running && t.place != waiting || !t.here {
 				return fmt.Errorf("guest %d at place %d, held: %v", i, t.place, c.guests[t.attempt] == t)
 			}
 		}

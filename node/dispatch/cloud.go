@@ -6,26 +6,29 @@ import (
 	"github.com/brokermesh/brokermesh/mesh"
 )
 
-// Guest takes a task that a peer delegates. An idle worker gets it at once; or
-// it goes straight back, so that its origin can do better.
+// Guest takes a task that a peer delegates. An idle worker gets it at once. Else
+// it is queued, if it waits here no longer than it would at its origin; or it
+// goes straight back, so that its origin can do better.
 func (c *Core) Guest(now time.Duration, d mesh.Delegation, message any, fx []Effect) []Effect {
 	if _, twice := c.guests[d.Attempt]; twice {
 		c.stats.Fenced++
 		return fx
 	}
 	s := c.services.get(d.Service)
-	if c.draining || s.idle.head == nil {
-		reason := "no idle worker"
-		if c.draining {
-			reason = "node " + c.cfg.Name + " is shutting down"
-		}
+	s.taken.Add(now)
+	if p := c.peers.Find(d.Origin); p != nil && p.Incarnation == d.Incarnation {
+		p.Took(d.Number)
+	}
+	if reason := c.closedToGuest(now, s, d); reason != "" {
 		c.services.tidy(s)
 		c.stats.GuestsBack++
-		return append(fx, Effect{Do: Return, Guest: true, Task: message, Service: d.Service, Reason: reason, Losses: d.Losses})
+		return append(fx, Effect{Do: Return, Guest: true, Task: message, To: d.Origin, Service: d.Service, Reason: reason, Losses: d.Losses})
 	}
 	t := c.tasks.take()
-	t.service, t.message, t.guest, t.here = s, message, true, true
-	t.attempt, t.losses, t.arrived = d.Attempt, d.Losses, now-d.Age
+	t.service, t.message, t.guest, t.here, t.origin = s, message, true, true, d.Origin
+	t.attempt, t.losses = d.Attempt, d.Losses
+	t.arrived = now - d.Age - c.peers.RoundTripTo(d.Origin) // its way there and back counts
+	t.waitEnd = max(now, t.arrived) + c.cfg.QueueTimeout
 	if d.Left > 0 {
 		t.deadline = now + d.Left
 	}
@@ -34,6 +37,19 @@ func (c *Core) Guest(now time.Duration, d mesh.Delegation, message any, fx []Eff
 	c.guests[d.Attempt] = t
 	c.stats.Guests++
 	return c.settle(now, t, fx)
+}
+
+// closedToGuest returns why a peer's task is given back at once, "" if it is not.
+func (c *Core) closedToGuest(now time.Duration, s *service, d mesh.Delegation) string {
+	switch {
+	case c.draining:
+		return "node " + c.cfg.Name + " is shutting down"
+	case s.idle.head != nil:
+		return ""
+	case c.waiting >= c.cfg.QueueLimit || !c.home(now, s).Accepts(d.Patience, c.peers.RoundTripTo(d.Origin)):
+		return "no idle worker"
+	}
+	return ""
 }
 
 // delegated returns the task that is away under the attempt, nil if none is.
@@ -73,7 +89,7 @@ func (c *Core) Returned(now time.Duration, a mesh.Attempt, losses int, fx []Effe
 	}
 	c.stats.Returned++
 	p := t.peer
-	c.takeBack(now, t)
+	c.takeBack(t)
 	if p.Free(t.service.name) > 0 { // it would be asked again at once
 		c.judgePeer(now, p, t.service, true)
 	}
@@ -91,7 +107,7 @@ func (c *Core) Unreachable(now time.Duration, a mesh.Attempt, fx []Effect) []Eff
 		return fx
 	}
 	t.peer.Unreachable(now)
-	c.takeBack(now, t)
+	c.takeBack(t)
 	return c.again(now, t, fx)
 }
 
@@ -102,51 +118,9 @@ func (c *Core) TooLarge(now time.Duration, a mesh.Attempt, fx []Effect) []Effect
 	if t == nil {
 		return fx
 	}
-	c.takeBack(now, t)
+	c.takeBack(t)
 	t.here = true
 	return c.again(now, t, fx)
-}
-
-// Pulled takes a peer's wish for n waiting tasks of a service, and grants as
-// many as wait and as its capacity, which came with the pull, allows: the
-// oldest first.
-func (c *Core) Pulled(now time.Duration, m mesh.Capacity, n int, message any, fx []Effect) []Effect {
-	p, fx := c.heard(now, m.Node, m.Incarnation, fx)
-	if p == nil {
-		return fx
-	}
-	p.Capacity(now, c.cfg.RoundTrip, m)
-	granted := 0
-	if s := c.services.byName[m.Service]; s != nil && !c.alone {
-		for t := s.queue.head; t != nil && granted < min(n, maxGrant) && p.Free(m.Service) > 0; {
-			next := t.next
-			if !t.here {
-				c.dequeue(now, t)
-				fx = c.delegate(now, t, p, fx)
-				granted++
-			}
-			t = next
-		}
-	}
-	fx = append(fx, Effect{Do: Grant, Task: message, To: m.Node, Service: m.Service, N: granted})
-	return c.feedNamed(now, m.Service, fx)
-}
-
-// maxGrant bounds the tasks of one pull, and with them the work of one input.
-const maxGrant = 1024
-
-// PullAnswered takes a peer's answer to a pull. A peer that had nothing to give
-// is left alone for one announce interval.
-func (c *Core) PullAnswered(now time.Duration, peer, service string, granted int, fx []Effect) []Effect {
-	p := c.peers.Find(peer)
-	if p == nil {
-		return fx
-	}
-	p.PullAnswered()
-	if granted == 0 {
-		p.Pulling(now + c.cfg.AnnounceInterval)
-	}
-	return c.feedNamed(now, service, fx)
 }
 
 // watchPeers looks after the peers that have tasks of ours. Each is pinged, one
@@ -177,6 +151,7 @@ func (c *Core) watchPeers(now time.Duration, fx []Effect) []Effect {
 		if !asked {
 			fx = append(fx, Effect{Do: Ask, To: p.Name})
 		}
+		p.Asked(now)
 	}
 	return c.bury(now, dead, fx)
 }
@@ -228,11 +203,14 @@ func (c *Core) NotHeld(attempts []mesh.Attempt) []mesh.Attempt {
 
 // Missing takes a peer's answer to a question: it does not hold these attempts,
 // so the delegation or its answer was lost on the way, and they run again.
-func (c *Core) Missing(now time.Duration, attempts []mesh.Attempt, fx []Effect) []Effect {
+func (c *Core) Missing(now time.Duration, peer string, attempts []mesh.Attempt, fx []Effect) []Effect {
+	if p := c.peers.Find(peer); p != nil {
+		p.Told(now)
+	}
 	for _, a := range attempts {
 		if t := c.delegated(a); t != nil {
 			c.stats.Lost++
-			c.takeBack(now, t)
+			c.takeBack(t)
 			t.waitEnd = now + c.cfg.QueueTimeout
 			fx = c.again(now, t, fx)
 		}

@@ -38,19 +38,6 @@ func TestAskMany(t *testing.T) {
 	}
 }
 
-// A pull is answered with no more than maxGrant tasks, however many it asks for.
-func TestGrantBounded(t *testing.T) {
-	cfg := benchmarkCore().cfg
-	c := New(cfg)
-	for range maxGrant + 10 {
-		c.Request(0, Request{Message: "task"}, nil)
-	}
-	fx := c.Pulled(0, mesh.Capacity{Node: "DC2", Incarnation: 2, Sequence: 1, Workers: 2000, Idle: 2000}, 1_000_000, "pull", nil)
-	if fx[maxGrant].Do != Grant || fx[maxGrant].N != maxGrant {
-		t.Errorf("granted with %+v", fx[maxGrant])
-	}
-}
-
 // What is announced as riding capacity is the state's, under one sequence.
 func TestCapacityIsTheState(t *testing.T) {
 	c := benchmarkCore()
@@ -60,23 +47,23 @@ func TestCapacityIsTheState(t *testing.T) {
 	c.Request(0, Request{Service: "gpu", Message: "task"}, nil)
 	c.Request(0, Request{Service: "cpu", Message: "task"}, nil)
 	want := mesh.Capacity{Node: "DC1", Incarnation: 1, Sequence: 1, Service: "gpu", Workers: 3, Idle: 2}
-	if got := c.Capacity("gpu"); got != want {
+	if got := c.Capacity(0, "gpu", "DC2"); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	want = mesh.Capacity{Node: "DC1", Incarnation: 1, Sequence: 2, Service: "cpu", Waiting: 1}
-	if got := c.Capacity("cpu"); got != want {
+	want = mesh.Capacity{Node: "DC1", Incarnation: 1, Sequence: 2, Service: "cpu", Waiting: 1, Excess: 1}
+	if got := c.Capacity(0, "cpu", "DC2"); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if s := c.State(0); s.Sequence != 3 {
 		t.Errorf("the state has sequence %d", s.Sequence)
 	}
 	want = mesh.Capacity{Node: "DC1", Incarnation: 1, Sequence: 4, Service: "unknown"}
-	if got := c.Capacity("unknown"); got != want {
+	if got := c.Capacity(0, "unknown", "DC2"); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	c.Drain(0)
 	want = mesh.Capacity{Node: "DC1", Incarnation: 1, Sequence: 5, Service: "gpu", Workers: 3}
-	if got := c.Capacity("gpu"); got != want {
+	if got := c.Capacity(0, "gpu", "DC2"); got != want {
 		t.Errorf("draining: got %+v, want %+v", got, want)
 	}
 }

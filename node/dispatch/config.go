@@ -7,7 +7,7 @@ import (
 )
 
 // Config sets up a Core. DefaultConfig has the values to start from; all
-// fields but AttemptTimeout must be set.
+// fields but AttemptTimeout and AnnounceInterval must be set.
 type Config struct {
 	Name        string           // of this node
 	Incarnation mesh.Incarnation // of this run of it; not zero
@@ -22,31 +22,28 @@ type Config struct {
 	DedupBytes  int                                         // how many bytes of answers are kept
 	Inspect     func(answer any) (size int, code mesh.Code) // of an answer: its bytes, and its code if it is an error; nil: none
 
-	AnnounceInterval time.Duration // least time between two announcements
+	AnnounceInterval time.Duration // least time between two announcements; 0: by the service time, see mesh.Interval
 	Heartbeat        time.Duration // most time between two announcements
 	PeerExpiry       time.Duration // silence after which a peer is gone
-	RoundTrip        time.Duration // age at which a report includes a task; see mesh.Peers
+	RoundTrip        time.Duration // to a peer and back, until it is measured
 	PingInterval     time.Duration // how often a peer that has tasks of ours, and is silent, is pinged
 	DeadAfter        time.Duration // a peer that cannot be reached for so long, and has tasks of ours, is dead; 0: only PeerExpiry counts
 	AskInterval      time.Duration // how often a peer is asked about the tasks it has not answered
-	PullTimeout      time.Duration // after which an unanswered pull counts as lost
 }
 
 // DefaultConfig returns the defaults of a node on a network of one site.
 func DefaultConfig() Config {
 	return Config{
-		QueueLimit:       10_000,
-		QueueTimeout:     4 * time.Second, // the nats command waits 5
-		MaxAttempts:      5,
-		DedupWindow:      2 * time.Minute,
-		DedupBytes:       64 << 20,
-		AnnounceInterval: 20 * time.Millisecond,
-		Heartbeat:        time.Second,
-		PeerExpiry:       3 * time.Second, // three heartbeats
-		RoundTrip:        5 * time.Millisecond,
-		PingInterval:     100 * time.Millisecond,
-		DeadAfter:        200 * time.Millisecond,
-		AskInterval:      time.Second,
-		PullTimeout:      time.Second,
+		QueueLimit:   10_000,
+		QueueTimeout: 4 * time.Second, // the nats command waits 5
+		MaxAttempts:  5,
+		DedupWindow:  2 * time.Minute,
+		DedupBytes:   64 << 20,
+		Heartbeat:    time.Second,
+		PeerExpiry:   3 * time.Second, // three heartbeats
+		RoundTrip:    time.Millisecond,
+		PingInterval: 100 * time.Millisecond,
+		DeadAfter:    200 * time.Millisecond,
+		AskInterval:  time.Second,
 	}
 }

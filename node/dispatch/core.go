@@ -30,6 +30,7 @@ type Core struct {
 	aside     []*worker // that get no task for a while
 	nextAside time.Duration
 	nextTrial time.Duration // of a peer that is aside
+	nextTry   time.Duration // of tasks that wait by chance
 
 	announcer mesh.Announcer
 	sequence  uint64
@@ -53,7 +54,8 @@ func New(cfg Config) *Core {
 		nextExpiry: cfg.PeerExpiry,
 		nextAside:  never,
 		nextTrial:  never,
-		announcer:  mesh.Announcer{Interval: cfg.AnnounceInterval, Heartbeat: cfg.Heartbeat},
+		nextTry:    never,
+		announcer:  mesh.Announcer{Interval: mesh.Interval(0), Heartbeat: cfg.Heartbeat},
 	}
 }
 
@@ -62,7 +64,7 @@ func (c *Core) Stats() Stats { return c.stats }
 
 // Wake returns when Tick has something to do next.
 func (c *Core) Wake() time.Duration {
-	at := min(c.announcer.Next(), c.nextAside, c.nextTrial)
+	at := min(c.announcer.Next(), c.nextAside, c.nextTrial, c.nextTry)
 	if !c.alone {
 		at = min(at, c.nextExpiry)
 	}
@@ -93,12 +95,31 @@ func (c *Core) Tick(now time.Duration, fx []Effect) []Effect {
 	if now >= c.nextTrial {
 		fx = c.tryPeers(now, fx)
 	}
+	if now >= c.nextTry {
+		c.nextTry = never
+		fx = c.feedAll(now, fx)
+	}
 	if now >= c.announcer.Next() {
+		c.announcer.Interval = c.interval()
 		c.announcer.Announced(now)
 		c.dedup.purge(now, c.cfg.DedupBytes)
 		fx = append(fx, Effect{Do: Announce})
 	}
 	return fx
+}
+
+// interval is the least time between two announcements, by the shortest tasks.
+func (c *Core) interval() time.Duration {
+	if c.cfg.AnnounceInterval > 0 {
+		return c.cfg.AnnounceInterval
+	}
+	shortest := time.Duration(0)
+	for _, s := range c.services.list {
+		if d := s.serviceTime(); s.workers > 0 && d > 0 && (shortest == 0 || d < shortest) {
+			shortest = d
+		}
+	}
+	return mesh.Interval(shortest)
 }
 
 // overdue acts on a task whose moment has come.
@@ -118,7 +139,7 @@ func (c *Core) overdue(now time.Duration, t *task, fx []Effect) []Effect {
 		return c.refuse(now, t, mesh.CodeUnavailable, "no worker became free in time", fx)
 	case running: // the attempt timeout; the worker is stuck until it answers
 		fx = c.cancel(t, mesh.CodeDeadline, "the attempt took too long", fx)
-		c.takeBack(now, t)
+		c.takeBack(t)
 		return c.lost(now, t, fx)
 	}
 	c.due.set(t, 0)

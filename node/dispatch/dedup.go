@@ -122,7 +122,7 @@ func (c *Core) succeed(now time.Duration, r *repeat, fx []Effect) []Effect {
 		return fx
 	}
 	t := r.joined[0]
-	c.takeBack(now, t)
+	c.takeBack(t)
 	r.leader, t.repeat = t, r
 	t.waitEnd = now + c.cfg.QueueTimeout
 	return c.settle(now, t, fx)

@@ -42,6 +42,7 @@ func newDriver(t *tape) *driver {
 	cfg.QueueTimeout = time.Duration(1+t.below(5)) * 700 * time.Millisecond
 	cfg.AttemptTimeout = []time.Duration{0, 0, 250 * time.Millisecond, 2 * time.Second}[t.below(4)]
 	cfg.MaxAttempts = 1 + t.below(4)
+	cfg.AnnounceInterval = 20 * time.Millisecond
 	cfg.Seed[0] = t.next()
 	failing := []uint64{0, 0, 14, 16}[t.below(4)] // of 16 answers
 	cfg.Inspect = func(answer any) (size int, code mesh.Code) {
@@ -79,13 +80,13 @@ func (d *driver) notef(format string, args ...any) {
 func (d *driver) after(fx []Effect) {
 	if d.record {
 		for _, e := range fx {
-			d.lines = append(d.lines, fmt.Sprintf("    %d %v to=%s %d.%d n=%d %s", e.Do, e.Task, e.To, e.Attempt.Slot, e.Attempt.Generation, e.N, e.Reason))
+			d.lines = append(d.lines, fmt.Sprintf("    %d %v to=%s %d.%d %s", e.Do, e.Task, e.To, e.Attempt.Slot, e.Attempt.Generation, e.Reason))
 		}
 	}
 	m := d.model
 	m.effects(d.now, fx)
 	for _, e := range fx {
-		if d.alone && (e.Do == Delegate || e.Do == Pull || e.Do == Ask) {
+		if d.alone && (e.Do == Delegate || e.Do == Ask) {
 			d.failf("sends to %s without a link", e.To)
 		}
 	}
@@ -208,7 +209,8 @@ func (d *driver) capacity() mesh.Capacity {
 	idle := int(b) % 3
 	return mesh.Capacity{
 		Node: name, Incarnation: incarnation, Sequence: d.sequences[incarnation], Service: serviceNames[b/4%3],
-		Workers: idle + int(b/16)%2, Idle: idle, Waiting: int(b/32) % 4 / 2 * 3,
+		Workers: idle + int(b/16)%2, Idle: idle, Waiting: int(b/32) % 4 / 2 * 3, Excess: int(b/32) % 4 / 2 * 2,
+		ServiceTime: time.Duration(b%8) * time.Millisecond, Spare: float64(b % 5 * 100), Demand: float64(b % 3), Received: uint64(b % 16),
 	}
 }
 

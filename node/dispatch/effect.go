@@ -19,19 +19,16 @@ const (
 	// is the subject that the worker named for that.
 	Cancel
 	// Reply answers Task with Answer. Attempt and Worker did it; Hops is 0 at
-	// home. Guest: the answer goes to the peer that delegated the task.
+	// home. Guest: the answer goes to the peer To, which delegated the task.
 	Reply
 	// Refuse answers Task with an error, Code and Reason.
 	Refuse
 	// Delegate sends Task to the peer To, as Attempt, with its Service, Age,
-	// Left and Losses.
+	// Left, Losses, Number and Patience.
 	Delegate
-	// Return gives the guest Task back undone, with its Losses and a Reason.
+	// Return gives the guest Task back to the peer To undone, with its Losses and a
+	// Reason.
 	Return
-	// Pull asks the peer To for N waiting tasks of Service.
-	Pull
-	// Grant answers the pull that came as Task: N tasks of Service are on the way.
-	Grant
 	// Ask asks the peer To which of Attempts it does not hold; without Attempts it
 	// is a ping.
 	Ask
@@ -52,9 +49,10 @@ type Effect struct {
 	Service  string
 	Reason   string
 	Code     mesh.Code
-	N        int
 	Losses   int
+	Number   uint64
 	Age      time.Duration
 	Left     time.Duration
+	Patience time.Duration
 	Attempts []mesh.Attempt
 }

@@ -130,6 +130,7 @@ func (s *script) actCloud(word string, o *options) error {
 		fx = c.Guest(now, mesh.Delegation{
 			Origin: from, Incarnation: a.Incarnation, Attempt: a, Service: o.word("service"),
 			Age: o.duration("age"), Left: o.duration("left"), Losses: o.number("losses"),
+			Number: uint64(o.number("number")), Patience: o.duration("patience"),
 		}, name, nil)
 	case "held": // a peer asks for the guests it names
 		var names []string
@@ -148,11 +149,8 @@ func (s *script) actCloud(word string, o *options) error {
 				}
 			}
 		}
-	case "pulled":
-		n := o.number("n")
-		fx = c.Pulled(now, s.capacity(o), n, "pull", nil)
-	case "pull-answered":
-		fx = c.PullAnswered(now, o.subject(), o.word("service"), o.number("granted"), nil)
+	case "holds-all": // a peer's answer to a question
+		fx = c.Missing(now, o.subject(), nil, nil)
 	case "answered", "returned", "unreachable", "too-large", "missing": // by the task (its newest attempt), or by the attempt
 		a, err := lookup(s.delegated, o.subject())
 		if err != nil {
@@ -168,7 +166,7 @@ func (s *script) actCloud(word string, o *options) error {
 		case "unreachable":
 			fx = c.Unreachable(now, a, nil)
 		default:
-			fx = c.Missing(now, []mesh.Attempt{a}, nil)
+			fx = c.Missing(now, "", []mesh.Attempt{a}, nil)
 		}
 	default:
 		return errors.New("unknown input")
@@ -204,12 +202,16 @@ func (s *script) peerState(o *options) mesh.State {
 	return mesh.State{
 		Version: mesh.Version, Name: m.Node, Incarnation: m.Incarnation.String(), Sequence: m.Sequence,
 		Draining: o.flag("draining"), Leaving: o.flag("leaving"),
-		Services: []mesh.Load{{Service: m.Service, Workers: m.Workers, Idle: m.Idle, Waiting: m.Waiting}},
+		Services: []mesh.Load{load(m.Service, m)},
+		Received: map[string]uint64{s.cfg.Name: m.Received},
 	}
 }
 
 func (s *script) capacity(o *options) mesh.Capacity {
 	m := mesh.Capacity{Node: o.subject(), Service: o.word("service"), Idle: o.number("idle"), Waiting: o.number("waiting")}
+	m.Excess = min(m.Waiting, o.number("excess"))
+	m.ServiceTime, m.Spare, m.Demand = o.duration("service-time"), float64(o.number("spare")), float64(o.number("demand"))
+	m.Received = uint64(o.number("received"))
 	m.Workers = max(m.Idle, o.number("workers"))
 	m.Incarnation = incarnationOf(m.Node, max(1, o.number("run")))
 	s.sequences[m.Incarnation]++

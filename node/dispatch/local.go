@@ -29,7 +29,8 @@ func (c *Core) Request(now time.Duration, r Request, fx []Effect) []Effect {
 		}
 	}
 	s := c.services.get(r.Service)
-	if fault, code := c.closedTo(s, r); fault != "" {
+	route, fault, code := c.room(now, s, r)
+	if fault != "" {
 		c.services.tidy(s)
 		return c.refuseNew(r, code, fault, fx)
 	}
@@ -37,7 +38,7 @@ func (c *Core) Request(now time.Duration, r Request, fx []Effect) []Effect {
 	if r.ID != "" {
 		c.dedup.begin(t, key, r.Hash)
 	}
-	return c.settle(now, t, fx)
+	return c.settleBy(now, t, route, fx)
 }
 
 // admit makes a task of a request. It is nowhere yet.
@@ -45,6 +46,7 @@ func (c *Core) admit(now time.Duration, r Request) *task {
 	t := c.tasks.take()
 	t.service, t.message, t.here = c.services.get(r.Service), r.Message, r.Here
 	t.service.tasks++
+	t.service.arrivals.count++
 	t.arrived, t.waitEnd = now, now+c.cfg.QueueTimeout
 	if r.Timeout > 0 {
 		t.deadline = now + r.Timeout
@@ -58,15 +60,24 @@ func (c *Core) refuseNew(r Request, code mesh.Code, reason string, fx []Effect) 
 	return append(fx, Effect{Do: Refuse, Task: r.Message, Code: code, Reason: reason})
 }
 
-// closedTo returns why a new task cannot be taken in, "" if it can.
-func (c *Core) closedTo(s *service, r Request) (fault string, code mesh.Code) {
-	if c.leaving || c.draining && (r.Here || c.overflow(s) == nil) {
-		return "node " + c.cfg.Name + " is shutting down", mesh.CodeUnavailable
+// room finds out whether a new task can be taken in: a draining node, and one
+// with its queue at the limit, needs a peer that takes one of the service in
+// turn. It returns the way there, or why the task is refused.
+func (c *Core) room(now time.Duration, s *service, r Request) (way mesh.Route, fault string, code mesh.Code) {
+	full := c.waiting >= c.cfg.QueueLimit && s.idle.head == nil
+	if !c.draining && !full {
+		return way, "", 0
 	}
-	if c.waiting >= c.cfg.QueueLimit && s.idle.head == nil && (r.Here || c.overflow(s) == nil) {
-		return "the queue of node " + c.cfg.Name + " is at its limit of " + strconv.Itoa(c.cfg.QueueLimit), mesh.CodeQueueFull
+	if !r.Here && !c.leaving {
+		way = c.route(now, s)
 	}
-	return "", 0
+	switch {
+	case way.Peer != nil:
+		return way, "", 0
+	case c.draining:
+		return way, "node " + c.cfg.Name + " is shutting down", mesh.CodeUnavailable
+	}
+	return way, "the queue of node " + c.cfg.Name + " is at its limit of " + strconv.Itoa(c.cfg.QueueLimit), mesh.CodeQueueFull
 }
 
 // Ready is a worker's word that it holds no task.
@@ -182,7 +193,7 @@ func (c *Core) Done(now time.Duration, a mesh.Attempt, answer any, fx []Effect) 
 			c.stats.Answered++
 		}
 		_, code := c.inspect(answer)
-		fx = c.answer(now, t, Effect{Do: Reply, Guest: t.guest, Task: t.message, Answer: answer, Attempt: a, Worker: w.name, Service: t.service.name}, fx)
+		fx = c.answer(now, t, Effect{Do: Reply, Guest: t.guest, To: t.origin, Task: t.message, Answer: answer, Attempt: a, Worker: w.name, Service: t.service.name}, fx)
 		if w.again == nil && !w.leaving && c.judge(now, w, code) {
 			return fx
 		}
@@ -294,7 +305,7 @@ func (c *Core) departed(now time.Duration, gone []*worker, fx []Effect) []Effect
 func (c *Core) depart(now time.Duration, w *worker) (t *task, again *Ready) {
 	t, again = w.task, w.again
 	if t != nil {
-		c.takeBack(now, t)
+		c.takeBack(t)
 	}
 	c.dismiss(now, w)
 	return t, again

@@ -33,6 +33,8 @@ type model struct {
 	// tasks back from peers.
 	answer   *job
 	cameBack bool
+	asked    bool // it is a request
+	waited   int  // tasks that waited before it
 
 	announce    bool // an announcement is to be made
 	announced   announced
@@ -82,6 +84,7 @@ func (m *model) take(j *job) *job {
 }
 
 func (m *model) request(now time.Duration, r Request) *job {
+	m.asked = true
 	j := m.take(&job{here: r.Here, service: r.Service, arrived: now})
 	if r.Timeout > 0 {
 		j.deadline = now + r.Timeout
@@ -120,11 +123,6 @@ func (m *model) effects(now time.Duration, fx []Effect) {
 			m.cancel(e)
 		case Reply, Refuse, Return:
 			m.end(now, e)
-		case Pull:
-			if idle := len(m.idle[e.Service]); m.draining || e.N < 1 || e.N > idle {
-				m.failf("%d tasks are asked for with %d idle workers, draining: %v", e.N, idle, m.draining)
-			}
-		case Grant:
 		case Ask:
 			for _, a := range e.Attempts {
 				if j := m.byAttempt[a]; j == nil || !j.away || j.ends > 0 || j.attempt != a {
@@ -241,25 +239,6 @@ func (m *model) reason(now time.Duration, j *job, code mesh.Code) {
 	}
 }
 
-// granted holds the answer to a pull against the tasks that are on their way.
-func (m *model) granted(fx []Effect, asker mesh.Capacity, n int) {
-	sent := 0
-	for _, e := range fx {
-		switch {
-		case e.Do == Delegate && e.To == asker.Node && e.Service == asker.Service:
-			sent++
-		case e.Do == Grant:
-			if e.N != sent || e.N > max(n, 0) || e.To != asker.Node {
-				m.failf("%d are granted to %s of %d asked, %d were sent", e.N, e.To, n, sent)
-			}
-			return
-		}
-	}
-	if sent > 0 {
-		m.failf("a pull has no answer")
-	}
-}
-
 // settled looks at the whole after an input.
 func (m *model) settled() {
 	if m.answer != nil {
@@ -271,20 +250,19 @@ func (m *model) settled() {
 		}
 	}
 	m.open = slices.DeleteFunc(m.open, func(j *job) bool { return j.ends > 0 })
-	untried := 0
+	waiting := 0
 	for _, j := range m.open {
-		switch {
-		case j.guest && j.with == nil:
-			m.failf("guest %v waits", j)
-		case !j.guest && !j.tried:
-			untried++
+		if j.with == nil && !j.away {
+			waiting++
+		}
+		if !j.tried {
 			if len(m.idle[j.service]) > 0 { // G4
 				m.failf("%v waits while %v are idle", j, m.idle[j.service])
 			}
 		}
 	}
-	if untried > m.cfg.QueueLimit { // G6: those that were tried came back
-		m.failf("%d new tasks wait; the limit is %d", untried, m.cfg.QueueLimit)
+	if m.asked && waiting > max(m.waited, m.cfg.QueueLimit) { // G6: beyond it are only tasks that came back
+		m.failf("%d tasks wait, %d did; the limit is %d", waiting, m.waited, m.cfg.QueueLimit)
 	}
-	m.cameBack = false
+	m.cameBack, m.asked, m.waited = false, false, waiting
 }

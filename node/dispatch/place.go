@@ -6,67 +6,91 @@ import (
 	"github.com/brokermesh/brokermesh/mesh"
 )
 
-// settle finds a task that is nowhere its place: an idle worker here, else a
-// peer that has one to spare, else the queue.
+// settle finds a task that is nowhere its place: an idle worker here, else the
+// queue, from which it, or an older one, may go on to a peer.
 func (c *Core) settle(now time.Duration, t *task, fx []Effect) []Effect {
+	return c.settleBy(now, t, mesh.Route{}, fx)
+}
+
+// settleBy is settle with a route that was found for the service already, if
+// there is one.
+func (c *Core) settleBy(now time.Duration, t *task, r mesh.Route, fx []Effect) []Effect {
 	s := t.service
 	if w := s.idle.head; w != nil {
 		return c.dispatch(now, t, w, fx)
 	}
-	if !t.here {
-		if p := c.overflow(s); p != nil {
-			return c.delegate(now, t, p, fx)
+	if s.queue.n == 0 && !t.here {
+		if r.Peer == nil {
+			r = c.route(now, s)
+		}
+		if r.Peer != nil {
+			return c.delegate(now, t, r, fx)
 		}
 	}
 	c.enqueue(now, t)
-	return fx
+	if t := s.queue.beyond(r.Keep); r.Peer != nil && t != nil {
+		c.dequeue(now, t)
+		fx = c.delegate(now, t, r, fx)
+	}
+	return c.overflow(now, s, fx)
 }
 
-// feed gives waiting tasks of the service to idle workers and to peers with
-// workers to spare, oldest first; and with idle workers left it asks a peer for
-// work. It is called whenever a worker or a peer may have become free.
+// feed gives waiting tasks of the service to idle workers, oldest first, and to
+// peers. It is called whenever a worker or a peer may have become free.
 func (c *Core) feed(now time.Duration, s *service, fx []Effect) []Effect {
 	for s.queue.head != nil && s.idle.head != nil {
 		t := s.queue.head
 		c.dequeue(now, t)
 		fx = c.dispatch(now, t, s.idle.head, fx)
 	}
-	for t := s.queue.head; t != nil; {
-		next := t.next
-		if !t.here {
-			p := c.overflow(s)
-			if p == nil {
+	return c.overflow(now, s, fx)
+}
+
+// overflow gives waiting tasks of the service to peers, as long as the policy
+// finds one for them, and sees to it that those who wait for this node's news
+// get them soon.
+func (c *Core) overflow(now time.Duration, s *service, fx []Effect) []Effect {
+	if c.alone {
+		return fx
+	}
+	if s.queue.n > 0 {
+		var h mesh.Home
+		for s.queue.n > 0 {
+			h = c.home(now, s)
+			h.Excess = c.excess(h, s)
+			r := c.peers.Overflow(now, s.name, h, c.random)
+			if r.Peer == nil {
+				if r.Later {
+					c.nextTry = min(c.nextTry, now+c.announcer.Interval)
+				}
+				break
+			}
+			t := s.queue.beyond(r.Keep)
+			if t == nil {
 				break
 			}
 			c.dequeue(now, t)
-			fx = c.delegate(now, t, p, fx)
+			fx = c.delegate(now, t, r, fx)
 		}
-		t = next
+		if !s.toldExcess && c.excess(h, s) > 0 {
+			c.announcer.Urgent(now)
+		}
 	}
-	return c.pull(now, s, fx)
+	if s.idle.n > 0 && !s.toldIdle && c.peers.Wants(s.name) {
+		c.announcer.Urgent(now)
+	}
+	return fx
 }
 
-// overflow returns the peer that a waiting task of the service may go to, nil if
-// there is none.
-func (c *Core) overflow(s *service) *mesh.Peer {
+// route finds a peer for one more task of the service than wait.
+func (c *Core) route(now time.Duration, s *service) mesh.Route {
 	if c.alone {
-		return nil
+		return mesh.Route{}
 	}
-	return c.peers.Overflow(s.name, c.random.Uint64())
-}
-
-// pull asks a peer with waiting tasks for as many as there are idle workers.
-func (c *Core) pull(now time.Duration, s *service, fx []Effect) []Effect {
-	if s.idle.n == 0 || c.draining || c.alone {
-		return fx
-	}
-	o := c.peers.Pull(now, s.name, s.idle.n, c.random.Uint64())
-	if o.Peer == nil {
-		return fx
-	}
-	o.Peer.Pulling(now + c.cfg.PullTimeout)
-	c.stats.Pulls++
-	return append(fx, Effect{Do: Pull, To: o.Peer.Name, Service: s.name, N: o.Tasks})
+	h := c.home(now, s)
+	h.Waiting = s.queue.n + 1
+	h.Excess = h.Waiting
+	return c.peers.Overflow(now, s.name, h, c.random)
 }
 
 // dispatch gives a task that is nowhere to an idle worker.
@@ -86,23 +110,31 @@ func (c *Core) dispatch(now time.Duration, t *task, w *worker, fx []Effect) []Ef
 }
 
 // delegate sends a task that is nowhere to a peer.
-func (c *Core) delegate(now time.Duration, t *task, p *mesh.Peer, fx []Effect) []Effect {
+func (c *Core) delegate(now time.Duration, t *task, r mesh.Route, fx []Effect) []Effect {
+	p, patience := r.Peer, r.Patience
+	if t.sends++; t.sends >= maxSends { // it has been given back often enough
+		patience = c.cfg.QueueTimeout
+	}
 	t.attempt = c.attemptOf(t.slot, &t.generation)
 	t.place, t.peer, t.sent = away, p, now
 	if c.away++; c.away == 1 {
 		c.nextAsk, c.nextPing = now+c.cfg.AskInterval, now+c.cfg.PingInterval
 	}
-	p.Sent(now, t.service.name)
+	t.number = p.Sent(now, t.service.name)
 	c.due.set(t, t.deadline)
 	c.stats.Delegated++
 	return append(fx, Effect{
 		Do: Delegate, Task: t.message, To: p.Name, Attempt: t.attempt, Service: t.service.name,
-		Age: now - t.arrived, Left: t.left(now), Losses: t.losses,
+		Age: now - t.arrived, Left: t.left(now), Losses: t.losses, Number: t.number, Patience: patience,
 	})
 }
 
+// maxSends is how often a task is sent to a peer until one queues it, however
+// long it may have to wait there.
+const maxSends = 3
+
 func (c *Core) enqueue(now time.Duration, t *task) {
-	t.place = waiting
+	t.place, t.queued = waiting, now
 	t.service.queue.insert(t)
 	c.waiting++
 	due := t.deadline
@@ -121,9 +153,8 @@ func (c *Core) dequeue(now time.Duration, t *task) {
 }
 
 // takeBack takes a task from where it is. A worker that had it is stuck: it
-// gets no other until it answers. A peer that had it is not charged for it, and
-// the time away was no time in the queue.
-func (c *Core) takeBack(now time.Duration, t *task) {
+// gets no other until it answers. A peer that had it is not charged for it.
+func (c *Core) takeBack(t *task) {
 	switch t.place {
 	case waiting:
 		t.service.queue.remove(t)
@@ -131,8 +162,7 @@ func (c *Core) takeBack(now time.Duration, t *task) {
 	case running:
 		t.worker.task, t.worker = nil, nil
 	case away:
-		t.peer.Answered(t.sent, t.service.name)
-		t.waitEnd += now - t.sent
+		t.peer.Answered(t.service.name, t.number)
 		t.peer, t.attempt = nil, mesh.Attempt{}
 		c.away--
 	case joined:
@@ -190,7 +220,7 @@ func (c *Core) cancel(t *task, code mesh.Code, reason string, fx []Effect) []Eff
 
 // giveBack returns a guest to its origin undone.
 func (c *Core) giveBack(now time.Duration, t *task, reason string, fx []Effect) []Effect {
-	fx = append(fx, Effect{Do: Return, Guest: true, Task: t.message, Service: t.service.name, Reason: reason, Losses: t.losses})
+	fx = append(fx, Effect{Do: Return, Guest: true, Task: t.message, To: t.origin, Service: t.service.name, Reason: reason, Losses: t.losses})
 	c.stats.GuestsBack++
 	c.end(now, t)
 	return fx
@@ -199,7 +229,7 @@ func (c *Core) giveBack(now time.Duration, t *task, reason string, fx []Effect) 
 // end forgets a task that was answered.
 func (c *Core) end(now time.Duration, t *task) {
 	origin, s := t.attempt, t.service // before takeBack clears them
-	c.takeBack(now, t)
+	c.takeBack(t)
 	c.due.set(t, 0)
 	if t.guest {
 		delete(c.guests, origin)

@@ -43,10 +43,6 @@ func (s *script) line(e Effect) string {
 		add("delegate %v -> %s %s age=%v", e.Task, e.To, short(e.Attempt), e.Age)
 	case Return:
 		add("return %v %q", e.Task, e.Reason)
-	case Pull:
-		add("pull n=%d <- %s", e.N, e.To)
-	case Grant:
-		add("grant n=%d -> %s", e.N, e.To)
 	case Ask:
 		add("ask %s about", e.To)
 		for _, a := range e.Attempts {

@@ -71,7 +71,7 @@ func play(text []byte) ([]byte, error) {
 		guests:     make(map[string]mesh.Attempt),
 		sequences:  make(map[mesh.Incarnation]uint64),
 	}
-	s.cfg.Name, s.cfg.Incarnation = "DC1", 1
+	s.cfg.Name, s.cfg.Incarnation, s.cfg.AnnounceInterval = "DC1", 1, 20*time.Millisecond
 	s.cfg.Inspect = func(answer any) (size int, code mesh.Code) {
 		if strings.HasPrefix(answer.(string), "error") {
 			code = mesh.CodeFailed

@@ -17,31 +17,73 @@ type service struct {
 	workers int
 	aside   int // of the workers
 	guests  int
-	tasks   int     // in any place
-	runTime float64 // moving average, ns; 0: unknown
+	tasks   int // in any place
+
+	runs     int         // up to what the average of their time goes back to
+	runTime  float64     // moving average, ns; 0: unknown
+	arrivals arrivals    // from the node's own clients
+	taken    mesh.Recent // tasks from peers
+
+	toldIdle   bool // the last announcement had an idle worker
+	toldExcess bool // the last announcement had tasks for peers
 }
 
-// runTimeWeight is the weight of one more run in the moving average.
-const runTimeWeight = 1.0 / 16
-
+// ran takes the time of one more run into the average. It goes back over some
+// runs of each worker: routing needs a steady figure more than a quick one.
 func (s *service) ran(d time.Duration) {
-	if s.runTime == 0 {
-		s.runTime = float64(d)
-		return
-	}
-	s.runTime += (float64(d) - s.runTime) * runTimeWeight
+	s.runs = min(s.runs+1, max(64, min(10*s.workers, 1024)))
+	s.runTime += (float64(max(d, 1)) - s.runTime) / float64(s.runs)
 }
 
-func (s *service) load(now time.Duration) mesh.Load {
+func (s *service) serviceTime() time.Duration { return time.Duration(s.runTime) }
+
+// memory is how far back the rate of arrivals goes: over enough of them that it
+// is steady, and over some round trips, for which it decides.
+func (c *Core) memory(s *service) time.Duration {
+	if s.runTime == 0 || s.workers == 0 {
+		return time.Second
+	}
+	return max(50*time.Duration(s.runTime)/time.Duration(s.workers), 10*c.peers.Nearest(), 100*time.Millisecond)
+}
+
+// home is what routing needs to know of the service here.
+func (c *Core) home(now time.Duration, s *service) mesh.Home {
+	h := mesh.Home{Workers: s.workers - s.aside, Waiting: s.queue.n, ServiceTime: s.serviceTime(), Arrivals: s.arrivals.rate(now, c.memory(s))}
+	if s.queue.head != nil {
+		h.Oldest = now - s.queue.head.queued
+	}
+	if c.draining {
+		h.Arrivals = math.Inf(1) // keep nothing
+	}
+	return h
+}
+
+// excess is how many of the waiting tasks a peer may have, one that is as near
+// as they come.
+func (c *Core) excess(h mesh.Home, s *service) int {
+	if s.queue.n == 0 {
+		return 0
+	}
+	return max(0, s.queue.n-h.Keep(c.peers.Nearest()))
+}
+
+func (c *Core) load(now time.Duration, s *service) mesh.Load {
+	h := c.home(now, s)
 	l := mesh.Load{
 		Service: s.name, Workers: s.workers, Idle: s.idle.n, Waiting: s.queue.n, Guests: s.guests,
+		Excess:    c.excess(h, s),
 		ServiceMS: math.Round(s.runTime/float64(time.Microsecond)) / 1000,
+		Spare:     hundredth(h.Spare()),
+		Demand:    hundredth(s.taken.Value(now)),
 	}
 	if s.queue.head != nil {
 		l.OldestMS = max(0, (now - s.queue.head.arrived).Milliseconds())
 	}
 	return l
 }
+
+// hundredth rounds what is told to what the wire carries.
+func hundredth(x float64) float64 { return math.Round(x*100) / 100 }
 
 // services holds the services that have a worker or a task. A client may name
 // any service, so one that has neither is forgotten; the default one stays.

@@ -16,10 +16,13 @@ func (c *Core) Changed(now time.Duration) { c.changed(now) }
 // SentAt, which is for people, and Processes.
 func (c *Core) State(now time.Duration) mesh.State {
 	c.sequence++
+	for _, s := range c.services.list {
+		s.toldIdle, s.toldExcess = s.idle.n > 0, s.queue.n > 0 && c.excess(c.home(now, s), s) > 0
+	}
 	return mesh.State{
 		Version: mesh.Version, Name: c.cfg.Name, Incarnation: c.cfg.Incarnation.String(),
 		Sequence: c.sequence, UptimeMS: now.Milliseconds(), Draining: c.draining, Leaving: c.leaving,
-		Services: c.Loads(now),
+		Services: c.Loads(now), Received: c.peers.Received(),
 	}
 }
 
@@ -39,9 +42,9 @@ func (c *Core) Loads(now time.Duration) []mesh.Load {
 		if s.workers == 0 && workerless > maxWorkerless || len(loads) == mesh.MaxServices {
 			continue
 		}
-		l := s.load(now)
+		l := c.load(now, s)
 		if c.draining {
-			l.Idle = 0
+			l.Idle, l.Spare = 0, 0
 		}
 		loads = append(loads, l)
 	}
@@ -49,15 +52,22 @@ func (c *Core) Loads(now time.Duration) []mesh.Load {
 }
 
 // Capacity returns the node's fresh capacity for a service, as it rides on
-// every cloud message.
-func (c *Core) Capacity(service string) mesh.Capacity {
+// every cloud message to the named peer.
+func (c *Core) Capacity(now time.Duration, service, peer string) mesh.Capacity {
 	c.sequence++
 	m := mesh.Capacity{Node: c.cfg.Name, Incarnation: c.cfg.Incarnation, Sequence: c.sequence, Service: service}
-	if s := c.services.byName[service]; s != nil {
-		m.Workers, m.Idle, m.Waiting = s.workers, s.idle.n, s.queue.n
+	if p := c.peers.Find(peer); p != nil {
+		m.Received = p.Received()
 	}
+	s := c.services.byName[service]
+	if s == nil {
+		return m
+	}
+	h := c.home(now, s)
+	m.Workers, m.Idle, m.Waiting, m.Excess = s.workers, s.idle.n, s.queue.n, c.excess(h, s)
+	m.ServiceTime, m.Spare, m.Demand = s.serviceTime().Truncate(time.Microsecond), hundredth(h.Spare()), hundredth(s.taken.Value(now))
 	if c.draining {
-		m.Idle = 0
+		m.Idle, m.Spare = 0, 0
 	}
 	return m
 }
@@ -68,7 +78,7 @@ func (c *Core) PeerState(now time.Duration, incarnation mesh.Incarnation, s mesh
 	if p == nil {
 		return fx
 	}
-	p.State(now, c.cfg.RoundTrip, s)
+	p.State(now, s, c.cfg.Name)
 	if p.Left() {
 		fx = c.abandon(now, p, false, fx)
 	}
@@ -81,7 +91,7 @@ func (c *Core) PeerCapacity(now time.Duration, m mesh.Capacity, fx []Effect) []E
 	if p == nil {
 		return fx
 	}
-	p.Capacity(now, c.cfg.RoundTrip, m)
+	p.Capacity(now, m)
 	return c.feedNamed(now, m.Service, fx)
 }
 
@@ -95,6 +105,10 @@ func (c *Core) heard(now time.Duration, name string, incarnation mesh.Incarnatio
 	p, old := c.peers.Heard(now, name, incarnation)
 	if p != nil && p != before {
 		c.changed(now)
+		if !c.alone {
+			p.Asked(now)
+			fx = append(fx, Effect{Do: Ask, To: p.Name}) // how far is it?
+		}
 	}
 	if old != nil {
 		fx = c.abandon(now, old, true, fx)
@@ -142,7 +156,7 @@ func (c *Core) abandon(now time.Duration, p *mesh.Peer, died bool, fx []Effect) 
 	var tasks []*task
 	for _, t := range c.tasks.all {
 		if p.Outstanding > 0 && t.place == away && t.peer == p {
-			c.takeBack(now, t)
+			c.takeBack(t)
 			tasks = append(tasks, t)
 		}
 	}
@@ -151,6 +165,7 @@ func (c *Core) abandon(now time.Duration, p *mesh.Peer, died bool, fx []Effect) 
 		if died {
 			fx = c.lost(now, t, fx)
 		} else {
+			t.waitEnd = now + c.cfg.QueueTimeout
 			fx = c.again(now, t, fx)
 		}
 	}

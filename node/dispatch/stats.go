@@ -13,7 +13,6 @@ type Stats struct {
 	Guests      uint64 // tasks taken from peers
 	GuestsDone  uint64 // of these: answered
 	GuestsBack  uint64 // tasks of peers given back undone
-	Pulls       uint64 // times a peer was asked for work
 	Lost        uint64 // attempts lost with a worker or peer
 	Undelivered uint64 // dispatches that found no subscriber
 	PutAside    uint64 // times that a worker failed too often and was put aside

@@ -32,8 +32,6 @@ func (d *driver) input(b int) {
 		d.guest()
 	case b < 88:
 		d.peerAnswers(b)
-	case b < 92:
-		d.pulls(b)
 	case b < 99:
 		d.pass()
 	default:
@@ -148,22 +146,30 @@ func (d *driver) leave() {
 
 func (d *driver) peerState() {
 	m := d.capacity()
-	s := mesh.State{Version: mesh.Version, Name: m.Node, Sequence: m.Sequence}
+	s := mesh.State{Version: mesh.Version, Name: m.Node, Sequence: m.Sequence, Received: map[string]uint64{d.cfg.Name: m.Received}}
 	switch b := d.tape.below(16); {
 	case b == 0:
 		s.Leaving, s.Draining = true, true
 	case b == 1:
 		s.Draining = true
 	case b < 10:
-		s.Services = []mesh.Load{{Service: m.Service, Workers: m.Workers, Idle: m.Idle, Waiting: m.Waiting}}
+		s.Services = []mesh.Load{load(m.Service, m)}
 	default:
 		for _, name := range serviceNames {
-			s.Services = append(s.Services, mesh.Load{Service: name, Workers: m.Workers, Idle: m.Idle, Waiting: m.Waiting})
+			s.Services = append(s.Services, load(name, m))
 		}
 	}
 	d.notef("state %d %+v", m.Incarnation, s)
 	d.model.cameBack = true
 	d.after(d.core.PeerState(d.now, m.Incarnation, s, nil))
+}
+
+// load is a service's part of a state, with what a capacity says.
+func load(service string, m mesh.Capacity) mesh.Load {
+	return mesh.Load{
+		Service: service, Workers: m.Workers, Idle: m.Idle, Waiting: m.Waiting, Excess: m.Excess,
+		ServiceMS: float64(m.ServiceTime) / float64(time.Millisecond), Spare: m.Spare, Demand: m.Demand,
+	}
 }
 
 func (d *driver) peerCapacity() {
@@ -183,6 +189,7 @@ func (d *driver) guest() {
 	m := mesh.Delegation{
 		Origin: name, Incarnation: incarnation, Attempt: mesh.Attempt{Incarnation: 5, Random: d.guestN},
 		Service: serviceNames[b/4%3], Age: time.Duration(b) * time.Millisecond, Losses: int(b) % 4,
+		Number: d.guestN, Patience: time.Duration(b%16) * 10 * time.Millisecond,
 	}
 	if b&8 != 0 {
 		m.Left = time.Duration(1+b) * 10 * time.Millisecond
@@ -221,23 +228,8 @@ func (d *driver) peerAnswers(b int) {
 		}
 		d.after(d.core.Unreachable(d.now, a, nil))
 	default:
-		d.after(d.core.Missing(d.now, []mesh.Attempt{a, d.attempt(d.model.delegated), a}, nil))
+		d.after(d.core.Missing(d.now, peerNames[b%3], []mesh.Attempt{a, d.attempt(d.model.delegated), a}, nil))
 	}
-}
-
-func (d *driver) pulls(b int) {
-	m := d.capacity()
-	n := d.tape.below(6) - 1
-	d.model.cameBack = true
-	if b < 90 {
-		d.notef("pulled %d %+v", n, m)
-		fx := d.core.Pulled(d.now, m, n, "pull", nil)
-		d.model.granted(fx, m, n)
-		d.after(fx)
-		return
-	}
-	d.notef("pull answered %d %+v", n, m)
-	d.after(d.core.PullAnswered(d.now, m.Node, m.Service, n, nil))
 }
 
 // pass lets time go on, with or without the tick that is due.

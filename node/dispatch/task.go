@@ -26,18 +26,22 @@ type task struct {
 	place      place
 	here       bool // must run here: a guest, or sent to this node by name
 	guest      bool
+	origin     string // of a guest: the peer that sent it
 	losses     int
+	sends      int // times it was delegated
 	service    *service
 	message    any
 
 	arrived  time.Duration // at its origin: the age orders the queue
+	queued   time.Duration // while waiting: since when
 	deadline time.Duration // the client's own; 0: none
 	waitEnd  time.Duration // while waiting without a deadline: when it is refused
 
 	worker *worker // while running
 
-	peer *mesh.Peer    // while away
-	sent time.Duration // while away: when it was delegated
+	peer   *mesh.Peer    // while away
+	number uint64        // while away: of the delegation, for its peer
+	sent   time.Duration // while away: when it was delegated
 
 	repeat *repeat // of a task with an id
 
@@ -109,6 +113,29 @@ func (q *queue) insert(t *task) {
 		at.prev.next = t
 	}
 	at.prev = t
+}
+
+// beyond returns the oldest task that may be sent to a peer, but for the oldest
+// keep of the queue; nil if there is none.
+func (q *queue) beyond(keep int) *task {
+	if keep >= q.n {
+		return nil
+	}
+	t := q.head
+	if keep <= q.n/2 {
+		for range keep {
+			t = t.next
+		}
+	} else {
+		t = q.tail
+		for range q.n - keep - 1 {
+			t = t.prev
+		}
+	}
+	for t != nil && t.here {
+		t = t.next
+	}
+	return t
 }
 
 func (q *queue) remove(t *task) {

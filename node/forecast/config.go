@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/brokermesh/brokermesh/node/dispatch"
+	"github.com/brokermesh/brokermesh/mesh"
 )
 
 // Config is one question: a mesh, its load, and what befalls it.
@@ -197,10 +197,11 @@ func (c Config) length() time.Duration {
 	return time.Duration(min(float64(c.Tasks)/all*float64(time.Second), math.MaxInt64/4))
 }
 
-// interval returns the least time between two announcements.
+// interval returns the least time between two announcements, when the service
+// time is known.
 func (c Config) interval() time.Duration {
 	if c.Interval > 0 {
 		return c.Interval
 	}
-	return dispatch.DefaultConfig().AnnounceInterval
+	return mesh.Interval(c.Service.mean())
 }

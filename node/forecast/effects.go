@@ -23,7 +23,7 @@ func (c *cores) carry(n *coreNode, e *dispatch.Effect) {
 			w.move(g.task, moving)
 		}
 		a := c.parcel(n, g.from, answer, g)
-		a.capacity = n.core.Capacity(e.Service)
+		a.capacity = n.core.Capacity(w.now, e.Service, e.To)
 		c.send(n, a)
 		c.parcels.release(g.id)
 
@@ -37,8 +37,8 @@ func (c *cores) carry(n *coreNode, e *dispatch.Effect) {
 		t.try++
 		w.move(t, moving)
 		p.task, p.try, p.attempt = t, t.try, e.Attempt
-		p.age, p.losses = e.Age, e.Losses
-		p.capacity = n.core.Capacity(e.Service)
+		p.age, p.losses, p.number, p.patience = e.Age, e.Losses, e.Number, e.Patience
+		p.capacity = n.core.Capacity(w.now, e.Service, e.To)
 		c.send(n, p)
 
 	case dispatch.Return:
@@ -52,19 +52,9 @@ func (c *cores) carry(n *coreNode, e *dispatch.Effect) {
 		}
 		r := c.parcel(n, g.from, refusal, g)
 		r.losses = e.Losses
-		r.capacity = n.core.Capacity(e.Service)
+		r.capacity = n.core.Capacity(w.now, e.Service, e.To)
 		c.send(n, r)
 		c.parcels.release(g.id)
-
-	case dispatch.Pull:
-		p := c.parcel(n, c.byName[e.To], pull, nil)
-		p.n, p.capacity = e.N, n.core.Capacity(e.Service)
-		c.send(n, p)
-
-	case dispatch.Grant:
-		p := c.parcel(n, c.byName[e.To], grant, nil)
-		p.n, p.capacity = e.N, n.core.Capacity(e.Service)
-		c.send(n, p)
 
 	case dispatch.Ask:
 		p := c.parcel(n, c.byName[e.To], ask, nil)

@@ -17,7 +17,8 @@ type parcel struct {
 	attempt  mesh.Attempt
 	age      time.Duration
 	losses   int
-	n        int
+	number   uint64
+	patience time.Duration
 	capacity mesh.Capacity
 	attempts []mesh.Attempt
 }
@@ -28,8 +29,6 @@ const (
 	delegation parcelKind = iota
 	answer
 	refusal
-	pull
-	grant
 	ask
 	held
 )
@@ -77,13 +76,16 @@ func (c *cores) arrived(n *coreNode, id int32) {
 		return
 	}
 	now, fx := w.now, n.fx
-	if p.capacity.Node != "" && p.kind != pull {
+	if p.capacity.Node != "" {
 		fx = n.core.PeerCapacity(now, p.capacity, fx)
 	}
 	switch p.kind {
 	case delegation:
 		from := &c.nodes[p.from]
-		d := mesh.Delegation{Origin: from.name, Incarnation: from.incarnation, Attempt: p.attempt, Age: p.age, Losses: p.losses}
+		d := mesh.Delegation{Origin: from.name, Incarnation: from.incarnation, Attempt: p.attempt, Age: p.age, Losses: p.losses, Number: p.number, Patience: p.patience}
+		if p.valid() {
+			w.move(p.task, waiting) // unless a worker or its origin gets it now
+		}
 		c.apply(n, n.core.Guest(now, d, p, fx))
 		return // the core has the parcel
 	case answer:
@@ -93,16 +95,12 @@ func (c *cores) arrived(n *coreNode, id int32) {
 			w.move(p.task, waiting)
 		}
 		fx = n.core.Returned(now, p.attempt, p.losses, fx)
-	case pull:
-		fx = n.core.Pulled(now, p.capacity, p.n, nil, fx)
-	case grant:
-		fx = n.core.PullAnswered(now, c.nodes[p.from].name, "", p.n, fx)
 	case ask:
 		h := c.parcel(n, p.from, held, nil)
-		h.attempts, h.capacity = n.core.NotHeld(p.attempts), n.core.Capacity("")
+		h.attempts, h.capacity = n.core.NotHeld(p.attempts), n.core.Capacity(now, "", c.nodes[p.from].name)
 		c.send(n, h)
 	case held:
-		fx = n.core.Missing(now, p.attempts, fx)
+		fx = n.core.Missing(now, c.nodes[p.from].name, p.attempts, fx)
 	}
 	c.parcels.release(id)
 	c.apply(n, fx)

@@ -43,7 +43,7 @@ func (n *Node) carry(e *dispatch.Effect) {
 		t.placed = true
 		d := w.wireDelegation(mesh.Delegation{
 			Origin: n.name, Incarnation: n.incarnation, Attempt: e.Attempt,
-			Service: e.Service, Age: e.Age, Left: e.Left, Losses: e.Losses,
+			Service: e.Service, Age: e.Age, Left: e.Left, Losses: e.Losses, Number: e.Number, Patience: e.Patience,
 		})
 		n.cloud(Delegation, w.named(e.To), e.Service, t, func(to *Node) step {
 			return func(now time.Duration, fx []dispatch.Effect) []dispatch.Effect {
@@ -61,34 +61,13 @@ func (n *Node) carry(e *dispatch.Effect) {
 			}
 		}, nil)
 
-	case dispatch.Pull:
-		to, service, number := w.named(e.To), e.Service, e.N
-		capacity := w.wireCapacity(core.Capacity(service))
-		w.network.send(Message{Kind: Pull, From: n, To: to}, func() {
-			to.input("pull by "+n.name, func(now time.Duration, fx []dispatch.Effect) []dispatch.Effect {
-				return to.core.Pulled(now, capacity, number, n, fx)
-			})
-		}, func() {
-			n.input("no one to pull from", func(now time.Duration, fx []dispatch.Effect) []dispatch.Effect {
-				return core.PullAnswered(now, to.name, service, 0, fx)
-			})
-		})
-
-	case dispatch.Grant:
-		service, granted := e.Service, e.N
-		n.cloud(Grant, e.Task.(*Node), service, nil, func(to *Node) step {
-			return func(now time.Duration, fx []dispatch.Effect) []dispatch.Effect {
-				return to.core.PullAnswered(now, n.name, service, granted, fx)
-			}
-		}, nil)
-
 	case dispatch.Ask:
 		to, attempts := w.named(e.To), e.Attempts
 		w.network.send(Message{Kind: Ask, From: n, To: to}, func() {
 			missing := to.core.NotHeld(attempts)
 			w.network.send(Message{Kind: Held, From: to, To: n}, func() {
 				n.input("missing at "+to.name, func(now time.Duration, fx []dispatch.Effect) []dispatch.Effect {
-					return n.core.Missing(now, missing, fx)
+					return n.core.Missing(now, to.name, missing, fx)
 				})
 			}, nil)
 		}, func() {
@@ -117,7 +96,7 @@ func (n *Node) cloud(kind Kind, to *Node, service string, t *Task, about func(to
 	if t != nil {
 		what += " of " + t.String()
 	}
-	capacity := w.wireCapacity(n.core.Capacity(service))
+	capacity := w.wireCapacity(n.core.Capacity(w.now-n.started, service, to.name))
 	var bounce func()
 	if bounced != nil {
 		bounce = func() { n.input("bounced "+what, bounced) }

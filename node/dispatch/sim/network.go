@@ -10,8 +10,6 @@ const (
 	Delegation Kind = "delegation"
 	Answer     Kind = "answer"
 	Returning  Kind = "return"
-	Pull       Kind = "pull"
-	Grant      Kind = "grant"
 	Ask        Kind = "ask"
 	Held       Kind = "held"
 	State      Kind = "state"

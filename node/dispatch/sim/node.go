@@ -199,7 +199,7 @@ func (n *Node) sleep() {
 
 // describe writes an effect for the log.
 func describe(e *dispatch.Effect) string {
-	names := [...]string{"", "dispatch", "cancel", "reply", "refuse", "delegate", "return", "pull", "grant", "ask", "announce"}
+	names := [...]string{"", "dispatch", "cancel", "reply", "refuse", "delegate", "return", "ask", "announce"}
 	s := names[e.Do]
 	switch e.Do {
 	case dispatch.Dispatch, dispatch.Delegate:
@@ -208,10 +208,6 @@ func describe(e *dispatch.Effect) string {
 		return fmt.Sprintf("%s to %v, by %s", s, e.Task, e.Worker)
 	case dispatch.Refuse, dispatch.Return:
 		return fmt.Sprintf("%s %v: %d %s, losses %d", s, e.Task, e.Code, e.Reason, e.Losses)
-	case dispatch.Pull:
-		return fmt.Sprintf("%s %d of %q from %s", s, e.N, e.Service, e.To)
-	case dispatch.Grant:
-		return fmt.Sprintf("%s %d of %q", s, e.N, e.Service)
 	case dispatch.Ask:
 		return fmt.Sprintf("%s %s about %d", s, e.To, len(e.Attempts))
 	}

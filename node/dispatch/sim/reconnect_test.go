@@ -50,7 +50,7 @@ func TestReconnectTwice(t *testing.T) {
 		run(t, w, 50*time.Millisecond)
 		w.Cut(k.Connection(), -1)
 		report(t, w, w.Settle(12*second))
-		if l := w.Node(0).Core().Capacity(""); l.Workers != 0 {
+		if l := w.Node(0).Core().Capacity(0, "", ""); l.Workers != 0 {
 			t.Errorf("seed %d: %+v\n%s", seed, l, w.Log())
 		}
 	}

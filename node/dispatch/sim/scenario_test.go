@@ -100,37 +100,6 @@ func TestLostReturn(t *testing.T) {
 	}
 }
 
-func TestLostGrant(t *testing.T) {
-	o := kindly(2)
-	o.Hooks.Lose = losing(Grant, 1)
-	w := New(o)
-	tasks := ask(w, 0, 3)
-	run(t, w, 100*time.Millisecond)
-	w.AddWorkers(w.Node(1), "", 1, 1)
-	run(t, w, 10*time.Millisecond)
-	tasks = append(tasks, ask(w, 0, 3)...)
-	finish(t, w, tasks)
-	for _, k := range tasks {
-		within(t, k, 0, 3*second, 1)
-	}
-	// A pull is under way until its answer or PullTimeout: then there are more.
-	late := append(ask(w, 0, 4), ask(w, 1, 4)...)
-	finish(t, w, late)
-}
-
-func TestLostPull(t *testing.T) {
-	o := kindly(2)
-	o.Hooks.Lose = losing(Pull, 3)
-	w := New(o)
-	tasks := ask(w, 0, 10)
-	run(t, w, 100*time.Millisecond)
-	w.AddWorkers(w.Node(1), "", 1, 1)
-	finish(t, w, tasks)
-	if n := w.Node(1).Core().Stats().Pulls; n == 0 {
-		t.Error("nothing was pulled")
-	}
-}
-
 func TestPeerKilled(t *testing.T) {
 	w := New(kindly(3))
 	w.AddWorkers(w.Node(1), "", 4, 2)

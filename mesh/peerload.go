@@ -1,0 +1,139 @@
+package mesh
+
+import (
+	"math"
+	"time"
+)
+
+// peerLoad is what a node knows of one service at a peer: the newest report,
+// and what was sent there since.
+type peerLoad struct {
+	service string
+
+	sequence    uint64 // of the report
+	heard       time.Duration
+	workers     int
+	idle        int
+	waiting     int
+	excess      int
+	serviceTime time.Duration
+	spare       float64 // tasks a second
+	demand      float64
+
+	outstanding int    // tasks sent and not answered
+	onWay       int    // of these: not in the report yet
+	recent      Recent // of those sent
+
+	failures int           // tasks in a row; see Judge
+	aside    time.Duration // until when it gets no task; 0: it does
+	tried    bool          // after a streak, with a task that has not ended yet
+}
+
+// report is the part of a State or Capacity message that concerns one service.
+type report struct {
+	sequence               uint64
+	workers, idle, waiting int
+	excess                 int
+	serviceTime            time.Duration
+	spare, demand          float64
+}
+
+func (l *peerLoad) take(now time.Duration, r report) {
+	if r.sequence <= l.sequence {
+		return
+	}
+	l.sequence, l.heard = r.sequence, now
+	l.workers, l.idle, l.waiting, l.excess = r.workers, r.idle, r.waiting, r.excess
+	l.serviceTime, l.spare, l.demand = r.serviceTime, r.spare, r.demand
+}
+
+// trusted is how many tasks the peer may have after its failures: none if it is
+// aside, one to try it after a streak, else n.
+func (l *peerLoad) trusted(n float64) float64 {
+	switch {
+	case l.aside > 0 || l.tried:
+		return 0
+	case l.failures >= asideStreak:
+		return min(n, 1)
+	}
+	return n
+}
+
+// free is how many tasks the peer could start at once, as far as is known.
+func (l *peerLoad) free() int {
+	return int(l.trusted(float64(max(0, l.idle-l.waiting-l.onWay))))
+}
+
+// slots is how many more tasks that leave now find a worker when they arrive:
+// sure are the idle workers, less the queue there; expected adds what the workers
+// will have done by then beyond their own clients' tasks. Of both it is this
+// node's part, less what it has on the way. Below zero there is a queue.
+//
+// What will have been done keeps a far peer busy, as a TCP window does: by its
+// idle workers alone each of them would be idle for a round trip. This node's
+// part is its share of what all nodes have sent there lately, or have waiting
+// (excess: here, others: elsewhere); or all but what the others are likely to
+// send, if that is more. The 1 is for a newcomer's first task.
+func (l *peerLoad) slots(now, roundTrip time.Duration, excess, others float64) (sure, expected float64) {
+	age := min(now-l.heard, Interval(l.serviceTime)) // it would have told of more than that
+	window := (age + roundTrip).Seconds()
+	mine := l.recent.Value(now)
+	theirs := max(0, l.demand-mine)
+	mine += excess + 1
+	share := mine / (mine + theirs + others)
+	likely := math.Floor(others + likelyFactor*window*theirs) // demand is of about a second
+	part := func(n float64) float64 {
+		if n > 0 {
+			n = max(n*share, n-likely)
+		}
+		return l.trusted(n - float64(l.onWay))
+	}
+	idle := float64(l.idle - l.waiting)
+	return part(idle), part(idle + l.spare*window)
+}
+
+// likelyFactor is by how much the others may exceed what they sent lately; from
+// simulation.
+const likelyFactor = 4
+
+// onWay is the tasks that were sent to a peer and are not in its reports yet, by
+// number. One that was lost on the way is in it until the next arrives, or it is
+// known to be lost.
+type onWay struct {
+	first    uint64   // number of the first
+	services []string // "\x00" is one that came back meanwhile
+}
+
+const cameBack = "\x00"
+
+// sent adds a task and returns its number.
+func (w *onWay) sent(service string) (number uint64) {
+	if w.first == 0 {
+		w.first = 1 // 0 says that nothing has arrived
+	}
+	w.services = append(w.services, service)
+	return w.first + uint64(len(w.services)) - 1
+}
+
+// arrived takes those up to the given number away, and calls f for the service
+// of each that did not come back meanwhile.
+func (w *onWay) arrived(number uint64, f func(service string)) {
+	n := 0
+	for n < len(w.services) && w.first+uint64(n) <= number {
+		if s := w.services[n]; s != cameBack {
+			f(s)
+		}
+		n++
+	}
+	w.services = w.services[:copy(w.services, w.services[n:])]
+	w.first += uint64(n)
+}
+
+// back takes one away that came back, and reports whether it was still there.
+func (w *onWay) back(number uint64) bool {
+	if number < w.first || number-w.first >= uint64(len(w.services)) {
+		return false
+	}
+	w.services[number-w.first] = cameBack
+	return true
+}

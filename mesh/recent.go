@@ -1,0 +1,26 @@
+package mesh
+
+import (
+	"math"
+	"time"
+)
+
+// Recent counts what happened lately: each event is worth 1 when it happens, and
+// fades with a mean of a second. The zero value has counted nothing.
+type Recent struct {
+	count float64
+	at    time.Duration
+}
+
+const recentMemory = time.Second
+
+// Add counts one event at time now, which must not go back.
+func (r *Recent) Add(now time.Duration) { *r = Recent{r.Value(now) + 1, now} }
+
+// Value returns what the events are worth at time now.
+func (r Recent) Value(now time.Duration) float64 {
+	if r.count == 0 || now == r.at {
+		return r.count
+	}
+	return r.count * math.Exp(-float64(now-r.at)/float64(recentMemory))
+}
