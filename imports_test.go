@@ -24,21 +24,21 @@ var layout = map[string]struct {
 	checks  bool // watches a pure package: what it finds may depend on the order of a map
 	imports []string
 }{
-	"mesh":              {pure: true},
-	"mesh/client":       {imports: []string{"mesh"}},
-	"mesh/link":         {imports: []string{"mesh"}},
-	"node/dispatch":     {pure: true, imports: []string{"mesh"}},
-	"node/dispatch/sim": {pure: true, checks: true, imports: []string{"mesh", "node/dispatch"}},
-	"node/forecast":     {pure: true, imports: []string{"mesh", "node/dispatch"}},
-	"node":              {imports: []string{"mesh", "mesh/link", "node/dispatch", "supervise", "workerpool"}},
-	"node/nodetest":     {imports: []string{"mesh", "node", "workerpool"}},
-	"supervise":         {imports: []string{"mesh", "supervise/group", "supervise/restart"}},
-	"supervise/group":   {},
-	"supervise/restart": {pure: true},
-	"workerpool":        {imports: []string{"mesh", "supervise/group"}},
-	"cmd/brokermesh":    {imports: []string{"mesh", "node", "node/forecast", "supervise", "workerpool"}},
-	"integration":       {},
-	"integration/bench": {imports: []string{"node", "workerpool"}},
+	"mesh":                         {pure: true},
+	"mesh/client":                  {imports: []string{"mesh"}},
+	"mesh/link":                    {imports: []string{"mesh"}},
+	"node/dispatch":                {pure: true, imports: []string{"mesh"}},
+	"node/dispatch/sim":            {pure: true, checks: true, imports: []string{"mesh", "node/dispatch"}},
+	"node/forecast":                {pure: true, imports: []string{"mesh", "node/dispatch"}},
+	"node":                         {imports: []string{"mesh", "mesh/link", "node/dispatch", "workerpool/supervise", "workerpool"}},
+	"node/nodetest":                {imports: []string{"mesh", "node", "workerpool"}},
+	"workerpool/supervise":         {imports: []string{"mesh", "workerpool/supervise/group", "workerpool/supervise/restart"}},
+	"workerpool/supervise/group":   {},
+	"workerpool/supervise/restart": {pure: true},
+	"workerpool":                   {imports: []string{"mesh", "workerpool/supervise/group"}},
+	"cmd/brokermesh":               {imports: []string{"mesh", "node", "node/forecast", "workerpool/supervise", "workerpool"}},
+	"integration":                  {},
+	"integration/bench":            {imports: []string{"node", "workerpool"}},
 }
 
 // impure is what no pure package imports of the standard library.

@@ -18,8 +18,8 @@ import (
 
 	"github.com/brokermesh/brokermesh/mesh"
 	"github.com/brokermesh/brokermesh/node/nodetest"
-	"github.com/brokermesh/brokermesh/supervise"
 	"github.com/brokermesh/brokermesh/workerpool"
+	"github.com/brokermesh/brokermesh/workerpool/supervise"
 )
 
 // superviseDir makes this test's own binary a worker process that is supervised.

@@ -15,7 +15,7 @@ import (
 
 	"github.com/brokermesh/brokermesh/mesh"
 	"github.com/brokermesh/brokermesh/mesh/link"
-	"github.com/brokermesh/brokermesh/supervise"
+	"github.com/brokermesh/brokermesh/workerpool/supervise"
 )
 
 // ErrNameTaken is what Run returns when another live node has this node's name.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/brokermesh/brokermesh/mesh"
 	"github.com/brokermesh/brokermesh/node/dispatch"
-	"github.com/brokermesh/brokermesh/supervise"
+	"github.com/brokermesh/brokermesh/workerpool/supervise"
 )
 
 // Stats counts what a node has done since it started.

@@ -12,8 +12,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/brokermesh/brokermesh/mesh"
-	"github.com/brokermesh/brokermesh/supervise"
 	"github.com/brokermesh/brokermesh/workerpool"
+	"github.com/brokermesh/brokermesh/workerpool/supervise"
 )
 
 // maxWorkers is a bound against slips; each may be a process at work.

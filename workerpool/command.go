@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/brokermesh/brokermesh/mesh"
-	"github.com/brokermesh/brokermesh/supervise/group"
+	"github.com/brokermesh/brokermesh/workerpool/supervise/group"
 )
 
 // What a command finds in its environment about its task, besides the variables

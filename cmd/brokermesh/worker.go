@@ -14,8 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/brokermesh/brokermesh/mesh"
-	"github.com/brokermesh/brokermesh/supervise"
 	"github.com/brokermesh/brokermesh/workerpool"
+	"github.com/brokermesh/brokermesh/workerpool/supervise"
 )
 
 // workerCommand runs workers that run a program for each task.

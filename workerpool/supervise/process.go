@@ -7,7 +7,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/brokermesh/brokermesh/supervise/group"
+	"github.com/brokermesh/brokermesh/workerpool/supervise/group"
 )
 
 // lingerTime is how long those whom a process that crashed left behind may go on

@@ -18,7 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/brokermesh/brokermesh/supervise/restart"
+	"github.com/brokermesh/brokermesh/workerpool/supervise/restart"
 )
 
 const patience = 30 * time.Second

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/brokermesh/brokermesh/mesh"
-	"github.com/brokermesh/brokermesh/supervise/restart"
+	"github.com/brokermesh/brokermesh/workerpool/supervise/restart"
 )
 
 // What a process finds in its environment about itself, besides the variables of

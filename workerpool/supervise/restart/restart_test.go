@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/brokermesh/brokermesh/supervise/restart"
+	"github.com/brokermesh/brokermesh/workerpool/supervise/restart"
 )
 
 const ms, s = time.Millisecond, time.Second
