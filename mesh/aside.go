@@ -42,8 +42,8 @@ func (ps *Peers) spares(service string, home bool) bool {
 	if home {
 		places++
 	}
-	for _, p := range ps.list {
-		if l := p.find(service); l != nil && p.open() && l.workers > 0 {
+	for _, l := range ps.byService[service] {
+		if l.peer.open() && l.workers > 0 {
 			places++
 			if l.aside > 0 {
 				aside++
@@ -58,8 +58,8 @@ func (ps *Peers) spares(service string, home bool) bool {
 func (ps *Peers) TryAgain(now time.Duration) (some bool, next time.Duration) {
 	next = never
 	for _, p := range ps.list {
-		for i := range p.loads {
-			switch l := &p.loads[i]; {
+		for _, l := range p.loads {
+			switch {
 			case l.aside == 0:
 			case l.aside <= now:
 				l.aside, some = 0, true
@@ -75,8 +75,8 @@ func (ps *Peers) TryAgain(now time.Duration) (some bool, next time.Duration) {
 // and they may be what is left.
 func (ps *Peers) Recall(now time.Duration) {
 	for _, p := range ps.list {
-		for i := range p.loads {
-			p.loads[i].aside = min(p.loads[i].aside, max(now, 1)) // 0 is not aside
+		for _, l := range p.loads {
+			l.aside = min(l.aside, max(now, 1)) // 0 is not aside
 		}
 	}
 }

@@ -2,12 +2,14 @@ package mesh
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
 // peerLoad is what a node knows of one service at a peer: the newest report,
 // and what was sent there since.
 type peerLoad struct {
+	peer    *Peer
 	service string
 
 	sequence    uint64 // of the report
@@ -125,8 +127,7 @@ func (w *onWay) arrived(number uint64, f func(service string)) {
 		}
 		n++
 	}
-	w.services = w.services[:copy(w.services, w.services[n:])]
-	w.first += uint64(n)
+	w.drop(n)
 }
 
 // back takes one away that came back, and reports whether it was still there.
@@ -135,5 +136,17 @@ func (w *onWay) back(number uint64) bool {
 		return false
 	}
 	w.services[number-w.first] = cameBack
+	if number == w.first { // a peer may never tell what has arrived
+		n := slices.IndexFunc(w.services, func(s string) bool { return s != cameBack })
+		if n < 0 {
+			n = len(w.services)
+		}
+		w.drop(n)
+	}
 	return true
+}
+
+func (w *onWay) drop(n int) {
+	w.services = w.services[:copy(w.services, w.services[n:])]
+	w.first += uint64(n)
 }

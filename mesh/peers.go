@@ -15,8 +15,11 @@ type Peers struct {
 	// RoundTrip is taken for that of a peer until it has been measured.
 	RoundTrip time.Duration
 
-	list         []*Peer // in order of name, so that decisions can be repeated
-	offers, sure []offer // scratch
+	list         []*Peer                // in order of name, so that decisions can be repeated
+	byService    map[string][]*peerLoad // the peers' loads, in order of the peers
+	nearest      time.Duration          // shortest round trip to a peer; 0: to be found out
+	offers, sure []offer                // scratch, as the next
+	looked       []*peerLoad
 }
 
 // Peer is one other node. Its fields are read by the owner of Peers only.
@@ -32,7 +35,8 @@ type Peer struct {
 	left        bool          // said goodbye; kept until it expires, so that stragglers do not revive it
 	unreachable bool          // a message to it found no subscriber; until it is heard again
 	since       time.Duration // when the first such message did
-	loads       []peerLoad    // in order of service
+	loads       []*peerLoad   // in order of service
+	peers       *Peers        // that it is one of
 	onWay       onWay         // tasks sent
 	received    uint64        // number of the last task that came from the peer
 	asked       time.Duration // when the question was sent whose answer is awaited
@@ -85,6 +89,34 @@ func (ps *Peers) Views() []PeerView {
 // Remove forgets a peer.
 func (ps *Peers) Remove(p *Peer) {
 	ps.list = slices.DeleteFunc(ps.list, func(q *Peer) bool { return q == p })
+	ps.forget(p)
+}
+
+// forget takes a peer's loads out of the table. Those that hold the peer still
+// may count on.
+func (ps *Peers) forget(p *Peer) {
+	for _, l := range p.loads {
+		ps.drop(l)
+	}
+	ps.nearest, p.peers = 0, nil
+}
+
+func (ps *Peers) drop(l *peerLoad) {
+	rest := slices.DeleteFunc(ps.byService[l.service], func(m *peerLoad) bool { return m == l })
+	if len(rest) == 0 {
+		delete(ps.byService, l.service)
+	} else {
+		ps.byService[l.service] = rest
+	}
+}
+
+func (ps *Peers) add(l *peerLoad) {
+	if ps.byService == nil {
+		ps.byService = make(map[string][]*peerLoad)
+	}
+	loads := ps.byService[l.service]
+	i, _ := slices.BinarySearchFunc(loads, l.peer.Name, func(m *peerLoad, name string) int { return strings.Compare(m.peer.Name, name) })
+	ps.byService[l.service] = slices.Insert(loads, i, l)
 }
 
 // Heard takes any sign of life of a peer and returns its entry. A name that is
@@ -96,8 +128,9 @@ func (ps *Peers) Remove(p *Peer) {
 func (ps *Peers) Heard(now time.Duration, name string, incarnation Incarnation) (p, old *Peer) {
 	i, ok := ps.search(name)
 	if !ok {
-		p = &Peer{Name: name, Incarnation: incarnation, heard: now}
+		p = &Peer{Name: name, Incarnation: incarnation, heard: now, peers: ps}
 		ps.list = slices.Insert(ps.list, i, p)
+		ps.nearest = 0
 		return p, nil
 	}
 	old = ps.list[i]
@@ -108,7 +141,8 @@ func (ps *Peers) Heard(now time.Duration, name string, incarnation Incarnation) 
 	case incarnation == old.Incarnation || !old.left && slices.Contains(old.former[:], incarnation):
 		return nil, nil
 	}
-	p = &Peer{Name: name, Incarnation: incarnation, heard: now}
+	ps.forget(old)
+	p = &Peer{Name: name, Incarnation: incarnation, heard: now, peers: ps}
 	p.former[0] = old.Incarnation
 	copy(p.former[1:], old.former[:])
 	ps.list[i] = p
@@ -138,30 +172,13 @@ func (ps *Peers) Expired(now time.Duration) (gone []*Peer, next time.Duration) {
 
 // Serves reports whether some peer has announced workers for the service.
 func (ps *Peers) Serves(service string) bool {
-	return slices.ContainsFunc(ps.list, func(p *Peer) bool {
-		l := p.find(service)
-		return !p.left && l != nil && l.workers > 0
-	})
+	return slices.ContainsFunc(ps.byService[service], func(l *peerLoad) bool { return !l.peer.left && l.workers > 0 })
 }
 
 // Wants reports whether some peer has tasks of the service waiting that others
 // may have.
 func (ps *Peers) Wants(service string) bool {
-	return slices.ContainsFunc(ps.list, func(p *Peer) bool {
-		l := p.find(service)
-		return p.open() && l != nil && l.excess > 0
-	})
-}
-
-// Excess is how many tasks of the service wait with the peers that others may
-// have.
-func (ps *Peers) Excess(service string) (n int) {
-	for _, p := range ps.list {
-		if l := p.find(service); l != nil && p.open() {
-			n += l.excess
-		}
-	}
-	return n
+	return slices.ContainsFunc(ps.byService[service], func(l *peerLoad) bool { return l.peer.open() && l.excess > 0 })
 }
 
 // State takes a peer's full report, which is meant for this node under the name
@@ -178,10 +195,16 @@ func (p *Peer) State(now time.Duration, s State, name string) {
 		})
 	}
 	p.arrived(s.Received[name])
-	for i := range p.loads { // those that are not listed any more
-		p.loads[i].take(now, report{sequence: s.Sequence})
+	for _, l := range p.loads { // those that are not listed any more
+		l.take(now, report{sequence: s.Sequence})
 	}
-	p.loads = slices.DeleteFunc(p.loads, func(l peerLoad) bool { return l.workers == 0 && l.waiting == 0 && l.outstanding == 0 })
+	p.loads = slices.DeleteFunc(p.loads, func(l *peerLoad) bool {
+		empty := l.workers == 0 && l.waiting == 0 && l.outstanding == 0
+		if empty && p.peers != nil {
+			p.peers.drop(l)
+		}
+		return empty
+	})
 }
 
 // Capacity takes a peer's report of one service.
@@ -245,10 +268,13 @@ func (ps *Peers) Received() map[string]uint64 {
 
 // Asked notes that a question was sent, whose answer will tell the round trip.
 func (p *Peer) Asked(now time.Duration) {
-	if !p.asking {
+	if !p.asking || p.asked+longestAnswer <= now { // an answer may be lost
 		p.asking, p.asked = true, now
 	}
 }
+
+// longestAnswer is for how long the answer to a question is awaited.
+const longestAnswer = time.Second
 
 // Told takes the answer to the question that Asked noted: the round trip is
 // measured by it, as an average that forgets (RFC 6298).
@@ -261,6 +287,9 @@ func (p *Peer) Told(now time.Duration) {
 		p.roundTrip += (measured - p.roundTrip) / 8
 	}
 	p.asking = false
+	if p.peers != nil {
+		p.peers.nearest = 0
+	}
 }
 
 // roundTrip is the time to the peer and back, as far as is known.
@@ -273,13 +302,16 @@ func (ps *Peers) roundTrip(p *Peer) time.Duration {
 
 // Nearest is the shortest round trip to a peer.
 func (ps *Peers) Nearest() time.Duration {
-	nearest := ps.RoundTrip
+	if ps.nearest > 0 {
+		return ps.nearest
+	}
+	ps.nearest = ps.RoundTrip
 	for i, p := range ps.list {
-		if d := ps.roundTrip(p); i == 0 || d < nearest {
-			nearest = d
+		if d := ps.roundTrip(p); i == 0 || d < ps.nearest {
+			ps.nearest = d
 		}
 	}
-	return nearest
+	return ps.nearest
 }
 
 // RoundTripTo is the time to the named node and back, as far as is known.
@@ -314,6 +346,7 @@ func (p *Peer) UnreachableSince() (since time.Duration, unreachable bool) {
 // Unreachable notes that a message to the peer found no subscriber: it gets no
 // task until it is heard again.
 func (p *Peer) Unreachable(now time.Duration) {
+	p.asking = false
 	if !p.unreachable {
 		p.unreachable, p.since = true, now
 	}
@@ -321,7 +354,7 @@ func (p *Peer) Unreachable(now time.Duration) {
 
 func (p *Peer) find(service string) *peerLoad {
 	if i, ok := p.search(service); ok {
-		return &p.loads[i]
+		return p.loads[i]
 	}
 	return nil
 }
@@ -329,11 +362,15 @@ func (p *Peer) find(service string) *peerLoad {
 func (p *Peer) load(service string) *peerLoad {
 	i, ok := p.search(service)
 	if !ok {
-		p.loads = slices.Insert(p.loads, i, peerLoad{service: service})
+		l := &peerLoad{peer: p, service: service}
+		p.loads = slices.Insert(p.loads, i, l)
+		if p.peers != nil {
+			p.peers.add(l)
+		}
 	}
-	return &p.loads[i]
+	return p.loads[i]
 }
 
 func (p *Peer) search(service string) (int, bool) {
-	return slices.BinarySearchFunc(p.loads, service, func(l peerLoad, service string) int { return strings.Compare(l.service, service) })
+	return slices.BinarySearchFunc(p.loads, service, func(l *peerLoad, service string) int { return strings.Compare(l.service, service) })
 }

@@ -91,10 +91,21 @@ func (ps *Peers) Overflow(now time.Duration, service string, h Home, random *ran
 	ps.offers, ps.sure = ps.offers[:0], ps.sure[:0]
 	var shortest Route
 	var least time.Duration
-	later, wanted := false, ps.Excess(service)
-	for _, p := range ps.list {
-		l := p.find(service)
-		if l == nil || l.workers == 0 || l.trusted(1) == 0 || p.draining || !p.open() {
+	loads, later, wanted := ps.byService[service], false, 0
+	if all := len(loads); all > mostLooked {
+		from := random.IntN(all)
+		ps.looked = append(ps.looked[:0], loads[from:min(from+mostLooked, all)]...)
+		ps.looked = append(ps.looked, loads[:mostLooked-len(ps.looked)]...)
+		loads, later = ps.looked, true
+	}
+	for _, l := range loads {
+		if l.peer.open() {
+			wanted += l.excess // of other nodes
+		}
+	}
+	for _, l := range loads {
+		p := l.peer
+		if l.workers == 0 || l.trusted(1) == 0 || p.draining || !p.open() {
 			continue
 		}
 		roundTrip := ps.roundTrip(p)
@@ -132,6 +143,11 @@ func (ps *Peers) Overflow(now time.Duration, service string, h Home, random *ran
 	shortest.Later = shortest.Peer == nil && later
 	return shortest
 }
+
+// mostLooked bounds how many peers one decision looks at, from a random one on:
+// the cost of a task does not grow with the mesh, and so many are as good as all
+// (docs/routing.md).
+const mostLooked = 32
 
 // choose picks one of the nearest offers with a probability proportional to its
 // slots.

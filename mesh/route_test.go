@@ -194,6 +194,57 @@ func TestOverflowBalances(t *testing.T) {
 	}
 }
 
+// However many peers there are, one decision looks at some, and all in time.
+func TestOverflowLooksAtSome(t *testing.T) {
+	loads := make([]Load, 4*mostLooked)
+	for i := range loads {
+		loads[i] = Load{Workers: 1, Idle: 1}
+	}
+	ps := newPeers()
+	for i, l := range loads {
+		p, _ := ps.Heard(0, fmt.Sprint(i), 1)
+		p.State(0, State{Sequence: 1, Services: []Load{l}}, me)
+	}
+	for range loads { // each has one slot
+		var r Route
+		for tries := range 1000 {
+			if r = ps.Overflow(0, "", Home{Waiting: 1}, random(uint64(tries))); r.Peer != nil {
+				break
+			}
+			if !r.Later {
+				t.Fatal("a look at some finds nobody and says that there is nobody")
+			}
+		}
+		if r.Peer == nil {
+			t.Fatal("nobody is found who has a slot")
+		}
+		r.Peer.Sent(0, "")
+	}
+	if n := len(ps.looked); n != mostLooked {
+		t.Errorf("%d are looked at", n)
+	}
+	if r := ps.Overflow(0, "", Home{Waiting: 1}, random(1)); r.Peer != nil {
+		t.Errorf("%s has no slot", r.Peer.Name)
+	}
+}
+
+// What was sent and came back takes no room, also if the peer never tells what
+// has arrived.
+func TestOnWayBounded(t *testing.T) {
+	var w onWay
+	var last uint64
+	for range 1000 {
+		a, b, c := w.sent("a"), w.sent("b"), w.sent("c")
+		if !w.back(b) || !w.back(c) || !w.back(a) || w.back(a) || w.back(c+1) || c != last+3 {
+			t.Fatalf("%d, %d, %d after %d: %+v", a, b, c, last, w)
+		}
+		last = c
+	}
+	if len(w.services) > 0 || w.first != last+1 {
+		t.Errorf("%d are left, the next is %d", len(w.services), w.first)
+	}
+}
+
 func TestOverflowNear(t *testing.T) {
 	ps := peersWith(Load{Workers: 10, Idle: 9}, Load{Workers: 10, Idle: 1})
 	a := ps.Find("a")
@@ -247,7 +298,7 @@ func TestOverflowProperties(t *testing.T) {
 		if l.workers == 0 || r.Peer.draining || r.Peer.unreachable || r.Keep != h.Keep(ps.RoundTrip) || r.Keep >= h.Waiting || r.Patience < 0 {
 			t.Fatalf("%+v, %+v", r, l)
 		}
-		if _, expected := l.slots(now, ps.RoundTrip, float64(h.Excess), float64(ps.Excess("")-l.excess)); expected <= 0 && l.serviceTime == 0 {
+		if _, expected := l.slots(now, ps.RoundTrip, float64(h.Excess), 0); expected <= 0 && l.serviceTime == 0 {
 			t.Fatalf("%+v joins a queue of unknown length: %+v", r, l)
 		}
 	})
