@@ -30,8 +30,8 @@ race: ## all tests under the race detector
 	$(GO) test -race ./integration -plane=external
 
 chaos: ## nodes, workers and servers killed and cut off at random for CHAOSTIME (default 5m) on each plane
-	$(GO) test ./integration -run TestChaos -v -chaos $(CHAOSTIME) -timeout 60m
-	$(GO) test ./integration -run TestChaos -v -chaos $(CHAOSTIME) -timeout 60m -plane=external
+	$(GO) test ./integration -run 'TestChaos|TestKilled.*Time' -v -chaos $(CHAOSTIME) -rounds 30 -timeout 60m
+	$(GO) test ./integration -run 'TestChaos|TestKilled.*Time' -v -chaos $(CHAOSTIME) -rounds 30 -timeout 60m -plane=external
 
 fuzz: ## every fuzz target for FUZZTIME (default 1m), and 10,000 histories of the core
 	@for target in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
