@@ -45,11 +45,6 @@ type Config struct {
 	// dispatch.DefaultConfig says.
 	Interval time.Duration
 
-	// Neighbours returns the nodes that hear the state of a node and whose
-	// state it hears, by index, without itself. It must be symmetric. Nil:
-	// Overlay.
-	Neighbours func(names []string, self int) []int
-
 	// Progress, if set, is told now and then how many tasks have ended. An
 	// error that it returns ends the run, and is what Run returns.
 	Progress func(ended int) error

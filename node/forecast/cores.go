@@ -45,10 +45,6 @@ const unlimited = time.Duration(math.MaxInt64 / 8)
 // other.
 func newCores(w *world, together bool) *cores {
 	c := &cores{w: w, nodes: make([]coreNode, w.cfg.Nodes), byName: make(map[string]int32, w.cfg.Nodes)}
-	var neighbours [][]int32
-	if together {
-		neighbours = w.overlay()
-	}
 	for i := range c.nodes {
 		n := &c.nodes[i]
 		n.index, n.name, n.incarnation = int32(i), w.names[i], mesh.Incarnation(i+1)
@@ -60,15 +56,10 @@ func newCores(w *world, together bool) *cores {
 		}
 		n.wake = w.firstTick()
 		w.events.push(event{at: n.wake, node: n.index, kind: tick})
-		if !together {
-			continue
-		}
-		for _, peer := range neighbours[i] {
-			if w.region[peer] == w.region[i] {
-				n.near = append(n.near, peer)
-			} else {
-				n.far = append(n.far, peer)
-			}
+	}
+	for i := range c.nodes {
+		if together {
+			c.meet(&c.nodes[i])
 		}
 	}
 	return c
@@ -125,6 +116,8 @@ func (c *cores) happen(e event) {
 		c.arrived(n, e.ref)
 	case bounced:
 		c.bounced(n, e.ref)
+	case missed:
+		c.missed(n)
 	}
 }
 
@@ -144,6 +137,9 @@ func (c *cores) tick(n *coreNode, at time.Duration) {
 // die ends a node. Its peers find out by themselves. Its clients ask others.
 func (c *cores) die(node int32) {
 	w := c.w
+	if n := &c.nodes[node]; len(n.near)+len(n.far) > 0 {
+		w.events.push(event{at: w.now + coreConfig(w.cfg, n).PeerExpiry, node: node, kind: missed})
+	}
 	w.all(func(t *task) {
 		switch node {
 		case t.origin:

@@ -19,6 +19,8 @@ func (w *world) orphan(node int32, patience time.Duration) {
 	})
 }
 
+func contains(list []int32, node int32) bool { return slices.Contains(list, node) }
+
 func without(list []int32, node int32) []int32 {
 	return slices.DeleteFunc(list, func(n int32) bool { return n == node })
 }

@@ -1,53 +1,58 @@
 package forecast
 
 import (
-	"math/rand/v2"
-	"slices"
 	"time"
+
+	"github.com/brokermesh/brokermesh/mesh"
 )
 
-// fullMesh is up to how many nodes all hear each other.
-const fullMesh = 32
-
-// degree is how many neighbours a node has beyond that, about.
-const degree = 20
-
-// Overlay returns the nodes that a node shares its state with: all others, or,
-// in a large mesh, those beside it on ten rings, in each of which the nodes are
-// in another order at random.
-func Overlay(names []string, self int) []int {
-	n := len(names)
-	var peers []int
-	if n <= fullMesh {
-		for i := range n {
-			if i != self {
-				peers = append(peers, i)
-			}
+// neighbours returns those that a node has among the nodes that live.
+func (w *world) neighbours(node int32) []int32 {
+	var names []string
+	index := make(map[string]int32, len(w.names))
+	for i, name := range w.names {
+		if !w.dead[i] {
+			names = append(names, name)
+			index[name] = int32(i)
 		}
-		return peers
 	}
-	for ring := range degree / 2 {
-		order := rand.New(rand.NewPCG(uint64(n), uint64(ring))).Perm(n)
-		at := slices.Index(order, self)
-		peers = append(peers, order[(at+1)%n], order[(at+n-1)%n])
+	var found []int32
+	for _, name := range mesh.Neighbours(names, w.names[node]) {
+		found = append(found, index[name])
 	}
-	slices.Sort(peers)
-	return slices.Compact(peers)
+	return found
 }
 
-// overlay returns the neighbours of each node.
-func (w *world) overlay() [][]int32 {
-	neighbours := w.cfg.Neighbours
-	if neighbours == nil {
-		neighbours = Overlay
-	}
-	all := make([][]int32, w.cfg.Nodes)
-	for i := range all {
-		for _, peer := range neighbours(w.names, i) {
-			all[i] = append(all[i], int32(peer))
+// meet has a node tell those of its state from now on that it should and does
+// not yet.
+func (c *cores) meet(n *coreNode) {
+	for _, peer := range c.w.neighbours(n.index) {
+		list := &n.near
+		if c.w.region[peer] != c.w.region[n.index] {
+			list = &n.far
+		}
+		if !contains(*list, peer) {
+			*list = append(*list, peer)
 		}
 	}
-	return all
+}
+
+// missed has the neighbours of a dead node find others in its place, when they
+// have missed it. No other links change, unless so few nodes are left that all
+// are neighbours.
+func (c *cores) missed(dead *coreNode) {
+	alive := 0
+	for _, d := range c.w.dead {
+		if !d {
+			alive++
+		}
+	}
+	for i := range c.nodes {
+		n := &c.nodes[i]
+		if !c.w.dead[i] && (alive <= mesh.FullMesh || contains(dead.near, n.index) || contains(dead.far, n.index)) {
+			c.meet(n)
+		}
+	}
 }
 
 // firstTick draws when a node announces itself for the first time, so that not

@@ -34,9 +34,9 @@ type peering3Node struct {
 func newPeering3(w *world) *peering3 {
 	p := &peering3{w: w, nodes: make([]peering3Node, w.cfg.Nodes)}
 	heartbeat := dispatch.DefaultConfig().Heartbeat
-	for i, peers := range w.overlay() {
+	for i := range p.nodes {
 		n := &p.nodes[i]
-		n.idle, n.peers, n.wake = w.cfg.Workers, peers, w.firstTick()
+		n.idle, n.peers, n.wake = w.cfg.Workers, w.neighbours(int32(i)), w.firstTick()
 		n.announcer = mesh.Announcer{Interval: w.cfg.interval(), Heartbeat: max(heartbeat, w.cfg.interval())}
 		w.events.push(event{at: n.wake, node: int32(i), kind: tick})
 	}
