@@ -38,7 +38,9 @@ func (l *loop) fromCloud(now time.Duration, m *nats.Msg, fx []dispatch.Effect) [
 	case link.Unreachable:
 		return l.core.Unreachable(now, e.Attempt, fx)
 	case link.Held:
-		l.told(l.link.Tell(m, l.core.NotHeld(e.Attempts), l.core.Capacity(now, "", "")))
+		missing, fx := l.core.NotHeld(e.Attempts, fx)
+		l.told(l.link.Tell(m, missing, l.core.Capacity(now, "", "")))
+		return fx
 	case link.Unanswered:
 		l.core.NoAnswer(now, e.Peer)
 	case link.NotHeld:

@@ -72,6 +72,9 @@ func (l *loop) refuse(m *nats.Msg, code mesh.Code, reason string) {
 // reply answers a task with what a worker or a peer made of it.
 func (l *loop) reply(e *dispatch.Effect) {
 	task, answer := e.Task.(*nats.Msg), e.Answer.(*nats.Msg)
+	if e.Guest {
+		task.Data = nil // its origin may ask for the answer again, and has the task
+	}
 	header := answer.Header
 	if e.Hops == 0 {
 		stripMesh(header)

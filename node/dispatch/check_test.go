@@ -59,10 +59,28 @@ func checkTasks(c *Core) error {
 	if len(c.tasks.free) != countFree(c.tasks.all) {
 		return fmt.Errorf("a task is free twice")
 	}
+	if err := checkKept(c); err != nil {
+		return err
+	}
 	if waitingN != c.waiting || awayN != c.away || guests != len(c.guests) {
 		return fmt.Errorf("%d waiting, %d away, %d guests; counted %d, %d, %d", c.waiting, c.away, len(c.guests), waitingN, awayN, guests)
 	}
 	return checkRepeats(c)
+}
+
+func checkKept(c *Core) error {
+	k, bytes := &c.kept, 0
+	for number := k.first; number < k.next; number++ {
+		a := k.at(number)
+		bytes += a.size
+		if number > k.first && k.at(number-1).until > a.until {
+			return fmt.Errorf("what is kept is not in order of time")
+		}
+	}
+	if bytes != k.bytes || bytes > keptBytes || k.n() > keptMost {
+		return fmt.Errorf("%d answers and %d bytes are kept; counted %d bytes", k.n(), k.bytes, bytes)
+	}
+	return nil
 }
 
 func checkRepeats(c *Core) error {

@@ -190,15 +190,18 @@ func (c *Core) NoAnswer(now time.Duration, peer string) {
 // maxAsk bounds a question: 1024 attempts are 33 KiB.
 const maxAsk = 1024
 
-// NotHeld returns those of a peer's attempts that are not in hand here.
-func (c *Core) NotHeld(attempts []mesh.Attempt) []mesh.Attempt {
-	var missing []mesh.Attempt
+// NotHeld returns those of a peer's attempts that are not in hand here. Of these
+// it leaves out what was answered of late: that answer is sent again.
+func (c *Core) NotHeld(attempts []mesh.Attempt, fx []Effect) (missing []mesh.Attempt, _ []Effect) {
 	for _, a := range attempts {
 		if _, ok := c.guests[a]; !ok {
 			missing = append(missing, a)
 		}
 	}
-	return missing
+	before := len(fx)
+	missing, fx = c.kept.again(missing, fx)
+	c.stats.AnsweredAgain += uint64(len(fx) - before)
+	return missing, fx
 }
 
 // Missing takes a peer's answer to a question: it does not hold these attempts,

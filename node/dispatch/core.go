@@ -17,6 +17,7 @@ type Core struct {
 	workers  workers
 	services services
 	guests   map[mesh.Attempt]*task // by the origin's attempt
+	kept     kept
 	dedup    dedup
 	waiting  int // tasks in all queues
 	away     int // tasks with peers
@@ -103,6 +104,7 @@ func (c *Core) Tick(now time.Duration, fx []Effect) []Effect {
 		c.announcer.Interval = c.interval()
 		c.announcer.Announced(now)
 		c.dedup.purge(now, c.cfg.DedupBytes)
+		c.purgeKept(now)
 		fx = append(fx, Effect{Do: Announce})
 	}
 	return fx

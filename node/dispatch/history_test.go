@@ -59,8 +59,9 @@ func TestHistories(t *testing.T) {
 		s := d.core.Stats()
 		total.PutAside, total.PeersAside = total.PutAside+s.PutAside, total.PeersAside+s.PeersAside
 		total.DoneAway, total.Guests, total.Lost = total.DoneAway+s.DoneAway, total.Guests+s.Guests, total.Lost+s.Lost
+		total.AnsweredAgain += s.AnsweredAgain
 	})
-	if !t.Failed() && (total.PutAside == 0 || total.PeersAside == 0 || total.DoneAway == 0 || total.Guests == 0 || total.Lost == 0) {
+	if !t.Failed() && (total.PutAside == 0 || total.PeersAside == 0 || total.DoneAway == 0 || total.Guests == 0 || total.Lost == 0 || total.AnsweredAgain == 0) {
 		t.Errorf("these histories are too kind: %+v", total)
 	}
 	t.Logf("%+v", total)

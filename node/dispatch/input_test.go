@@ -142,7 +142,9 @@ func (s *script) actCloud(word string, o *options) error {
 			}
 			names, asked = append(names, name), append(asked, a)
 		}
-		for _, a := range c.NotHeld(asked) {
+		var missing []mesh.Attempt
+		missing, fx = c.NotHeld(asked, nil)
+		for _, a := range missing {
 			for i := range asked {
 				if asked[i] == a {
 					s.printf("not held: %s", names[i])

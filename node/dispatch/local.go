@@ -187,13 +187,15 @@ func (c *Core) Done(now time.Duration, a mesh.Attempt, answer any, fx []Effect) 
 	}
 	if t := w.task; t != nil {
 		w.service.ran(now - w.started)
+		size, code := c.inspect(answer)
+		reply := Effect{Do: Reply, Guest: t.guest, To: t.origin, Task: t.message, Answer: answer, Attempt: a, Worker: w.name, Service: t.service.name}
 		if t.guest {
 			c.stats.GuestsDone++
+			c.keep(now, t.attempt, reply, size)
 		} else {
 			c.stats.Answered++
 		}
-		_, code := c.inspect(answer)
-		fx = c.answer(now, t, Effect{Do: Reply, Guest: t.guest, To: t.origin, Task: t.message, Answer: answer, Attempt: a, Worker: w.name, Service: t.service.name}, fx)
+		fx = c.answer(now, t, reply, fx)
 		if w.again == nil && !w.leaving && c.judge(now, w, code) {
 			return fx
 		}

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -29,9 +30,12 @@ type model struct {
 	delegated  []mesh.Attempt
 	byAttempt  map[mesh.Attempt]*job
 
-	// Of the input at hand: the job that it answers, and whether it may bring
-	// tasks back from peers.
+	guests map[mesh.Attempt]*job // by the origin's attempt, also when ended
+
+	// Of the input at hand: the job that it answers, those whose answer may be sent
+	// again, and whether it may bring tasks back from peers.
 	answer   *job
+	asking   []*job
 	cameBack bool
 	asked    bool // it is a request
 	waited   int  // tasks that waited before it
@@ -51,8 +55,10 @@ type job struct {
 	service  string
 	arrived  time.Duration
 	deadline time.Duration
-	ends     int  // how often it was answered or given back
-	tried    bool // it was dispatched or delegated; if not, it waits
+	ends     int // how often it was answered or given back
+	reply    *Effect
+	kept     time.Duration // until when, at least
+	tried    bool          // it was dispatched or delegated; if not, it waits
 	attempt  mesh.Attempt
 	with     *modelWorker
 	away     bool
@@ -68,6 +74,7 @@ func (j *job) String() string {
 func newModel(cfg Config) *model {
 	return &model{
 		cfg: cfg, workers: make(map[string]*modelWorker), idle: make(map[string][]*modelWorker), byAttempt: make(map[mesh.Attempt]*job),
+		guests: make(map[mesh.Attempt]*job),
 	}
 }
 
@@ -94,14 +101,42 @@ func (m *model) request(now time.Duration, r Request) *job {
 
 // guest takes note of a guest; one that is held already does not count again.
 func (m *model) guest(now time.Duration, d mesh.Delegation, held bool) *job {
+	if held {
+		return m.guests[d.Attempt]
+	}
 	j := &job{guest: true, here: true, service: d.Service, arrived: now - d.Age}
 	if d.Left > 0 {
 		j.deadline = now + d.Left
 	}
-	if held {
-		return j
-	}
+	m.guests[d.Attempt] = j
 	return m.take(j)
+}
+
+// again notes that the answer to a guest may be sent again.
+func (m *model) again(a mesh.Attempt) {
+	if j := m.guests[a]; j != nil && j.reply != nil {
+		m.asking = append(m.asking, j)
+	}
+}
+
+// told takes what an origin learns of a guest that it asks about.
+func (m *model) told(now time.Duration, j *job, missing, answered bool) {
+	held := j != nil && j.ends == 0
+	if missing == (held || answered) || held && answered {
+		m.failf("%v is held: %v, told to be missing: %v, its answer sent again: %v", j, held, missing, answered)
+	}
+	if missing && j != nil && j.reply != nil && now < j.kept {
+		m.failf("%v was answered, and is missing before %v", j, j.kept)
+	}
+}
+
+// cloudBack: what is kept may be asked for as long as if it were new.
+func (m *model) cloudBack(now time.Duration) {
+	for _, j := range m.guests {
+		if now < j.kept {
+			j.kept = now + keptTime
+		}
+	}
 }
 
 // answered notes that a peer answers the attempt, and whether it still counts.
@@ -193,6 +228,12 @@ func (m *model) try(now time.Duration, e Effect) *job {
 // end: an answer, a refusal or a return, of which each job has one (G2, G3).
 func (m *model) end(now time.Duration, e Effect) {
 	j := e.Task.(*job)
+	if slices.Contains(m.asking, j) {
+		if !reflect.DeepEqual(e, *j.reply) {
+			m.failf("%v was answered with %+v, and again with %+v", j, *j.reply, e)
+		}
+		return
+	}
 	if j.ends++; j.ends > 1 {
 		m.failf("%v ends again: %+v", j, e)
 	}
@@ -205,6 +246,9 @@ func (m *model) end(now time.Duration, e Effect) {
 			m.failf("%v is answered with %+v; due is an answer to %v", j, e, m.answer)
 		}
 		m.answer = nil
+		if j.guest {
+			j.reply, j.kept = &e, now+keptTime
+		}
 	case Refuse:
 		if j.guest {
 			m.failf("%v is refused", j)
@@ -264,5 +308,5 @@ func (m *model) settled() {
 	if m.asked && waiting > max(m.waited, m.cfg.QueueLimit) { // G6: beyond it are only tasks that came back
 		m.failf("%d tasks wait, %d did; the limit is %d", waiting, m.waited, m.cfg.QueueLimit)
 	}
-	m.cameBack, m.asked, m.waited = false, false, waiting
+	m.cameBack, m.asked, m.waited, m.asking = false, false, waiting, nil
 }

@@ -125,6 +125,7 @@ func (c *Core) CloudLost() { c.alone = true }
 func (c *Core) CloudBack(now time.Duration, fx []Effect) []Effect {
 	c.alone = false
 	c.peers.Hear(now)
+	c.kept.renew(now)
 	c.nextExpiry, c.nextAsk, c.nextPing = now+c.cfg.PeerExpiry, now, now
 	c.changed(now)
 	return c.feedAll(now, fx)

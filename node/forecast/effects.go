@@ -17,32 +17,30 @@ func (c *cores) carry(n *coreNode, e *dispatch.Effect) {
 			w.end(t)
 			return
 		}
-		g := e.Task.(*parcel)
+		g := e.Task.(*guest)
 		if g.valid() {
 			g.task.at = g.from
 			w.move(g.task, moving)
 		}
-		a := c.parcel(n, g.from, answer, g)
+		a := c.parcel(n, g.from, answer, g.way)
 		a.capacity = n.core.Capacity(w.now, e.Service, e.To)
 		c.send(n, a)
-		c.parcels.release(g.id)
 
 	case dispatch.Refuse:
 		w.lose(e.Task.(*task))
 
 	case dispatch.Delegate:
 		t := e.Task.(*task)
-		p := c.parcel(n, c.byName[e.To], delegation, nil)
-		t.at, t.away = p.to, true
 		t.try++
+		p := c.parcel(n, c.byName[e.To], delegation, way{t, t.try, e.Attempt})
+		t.at, t.away = p.to, true
 		w.move(t, moving)
-		p.task, p.try, p.attempt = t, t.try, e.Attempt
 		p.age, p.losses, p.number, p.patience = e.Age, e.Losses, e.Number, e.Patience
 		p.capacity = n.core.Capacity(w.now, e.Service, e.To)
 		c.send(n, p)
 
 	case dispatch.Return:
-		g := e.Task.(*parcel)
+		g := e.Task.(*guest)
 		if g.valid() {
 			g.task.at = g.from
 			w.move(g.task, moving)
@@ -50,14 +48,13 @@ func (c *cores) carry(n *coreNode, e *dispatch.Effect) {
 				w.meter.nack++
 			}
 		}
-		r := c.parcel(n, g.from, refusal, g)
+		r := c.parcel(n, g.from, refusal, g.way)
 		r.losses = e.Losses
 		r.capacity = n.core.Capacity(w.now, e.Service, e.To)
 		c.send(n, r)
-		c.parcels.release(g.id)
 
 	case dispatch.Ask:
-		p := c.parcel(n, c.byName[e.To], ask, nil)
+		p := c.parcel(n, c.byName[e.To], ask, way{})
 		p.attempts = e.Attempts
 		c.send(n, p)
 
@@ -77,7 +74,7 @@ func (c *cores) begin(n *coreNode, e *dispatch.Effect) {
 		t.try++
 		t.away = false
 	} else {
-		g := e.Task.(*parcel)
+		g := e.Task.(*guest)
 		t, valid = g.task, g.valid()
 	}
 	if valid {

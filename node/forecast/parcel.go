@@ -6,15 +6,28 @@ import (
 	"github.com/brokermesh/brokermesh/mesh"
 )
 
-// parcel is a message between two nodes. A delegation is kept until its guest
-// is answered or given back.
+// way is one way of a task from its origin.
+type way struct {
+	task    *task
+	try     uint32 // of the task
+	attempt mesh.Attempt
+}
+
+// valid reports whether the task is still on that way.
+func (w *way) valid() bool { return w.task.try == w.try }
+
+// guest is a task that a core got from a peer.
+type guest struct {
+	way
+	from int32
+}
+
+// parcel is a message between two nodes.
 type parcel struct {
+	way
 	id       int32
 	kind     parcelKind
 	from, to int32
-	task     *task
-	try      uint32 // of the task
-	attempt  mesh.Attempt
 	age      time.Duration
 	losses   int
 	number   uint64
@@ -33,17 +46,10 @@ const (
 	held
 )
 
-// valid reports whether the task is still in the try that the parcel is of.
-func (p *parcel) valid() bool { return p.task.try == p.try }
-
-// parcel begins a message from a node, about the task of another message if
-// that is given.
-func (c *cores) parcel(n *coreNode, to int32, kind parcelKind, about *parcel) *parcel {
+// parcel begins a message from a node.
+func (c *cores) parcel(n *coreNode, to int32, kind parcelKind, about way) *parcel {
 	p, id := c.parcels.take()
-	*p = parcel{id: id, kind: kind, from: n.index, to: to}
-	if about != nil {
-		p.task, p.try, p.attempt = about.task, about.try, about.attempt
-	}
+	*p = parcel{way: about, id: id, kind: kind, from: n.index, to: to}
 	return p
 }
 
@@ -86,8 +92,7 @@ func (c *cores) arrived(n *coreNode, id int32) {
 		if p.valid() {
 			w.move(p.task, waiting) // unless a worker or its origin gets it now
 		}
-		c.apply(n, n.core.Guest(now, d, p, fx))
-		return // the core has the parcel
+		fx = n.core.Guest(now, d, &guest{p.way, p.from}, fx)
 	case answer:
 		fx = n.core.Answered(now, p.attempt, nil, fx)
 	case refusal:
@@ -96,8 +101,9 @@ func (c *cores) arrived(n *coreNode, id int32) {
 		}
 		fx = n.core.Returned(now, p.attempt, p.losses, fx)
 	case ask:
-		h := c.parcel(n, p.from, held, nil)
-		h.attempts, h.capacity = n.core.NotHeld(p.attempts), n.core.Capacity(now, "", c.nodes[p.from].name)
+		h := c.parcel(n, p.from, held, way{})
+		h.attempts, fx = n.core.NotHeld(p.attempts, fx)
+		h.capacity = n.core.Capacity(now, "", c.nodes[p.from].name)
 		c.send(n, h)
 	case held:
 		fx = n.core.Missing(now, c.nodes[p.from].name, p.attempts, fx)

@@ -64,7 +64,11 @@ func (n *Node) carry(e *dispatch.Effect) {
 	case dispatch.Ask:
 		to, attempts := w.named(e.To), e.Attempts
 		w.network.send(Message{Kind: Ask, From: n, To: to}, func() {
-			missing := to.core.NotHeld(attempts)
+			var missing []mesh.Attempt
+			to.input("question of "+n.name, func(_ time.Duration, fx []dispatch.Effect) []dispatch.Effect {
+				missing, fx = to.core.NotHeld(attempts, fx)
+				return fx
+			})
 			w.network.send(Message{Kind: Held, From: to, To: n}, func() {
 				n.input("missing at "+to.name, func(now time.Duration, fx []dispatch.Effect) []dispatch.Effect {
 					return n.core.Missing(now, to.name, missing, fx)

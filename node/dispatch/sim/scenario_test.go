@@ -83,7 +83,7 @@ func TestLostAnswer(t *testing.T) {
 	run(t, w, second)
 	tasks := ask(w, 0, 1)
 	finish(t, w, tasks)
-	within(t, tasks[0], second, 2*second+100*time.Millisecond, 2)
+	within(t, tasks[0], second, 2*second+100*time.Millisecond, 1)
 }
 
 func TestLostReturn(t *testing.T) {
