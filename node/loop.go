@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -173,13 +174,17 @@ func (l *loop) serve(ctx context.Context) error {
 
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	set := time.Duration(-1)    // when the timer ends; -1: it does not run
 	var giveUp <-chan time.Time // the drain timeout, once draining
 	done := ctx.Done()
 	for {
 		if l.ending && l.core.Drained() && len(l.relays.waiting) == 0 {
 			return l.end()
 		}
-		timer.Reset(l.core.Wake() - l.now())
+		if wake := l.core.Wake(); wake != set {
+			timer.Reset(wake - l.now())
+			set = wake
+		}
 		select {
 		case client := <-l.fences.ended:
 			l.onEnded(client)
@@ -199,6 +204,7 @@ func (l *loop) serve(ctx context.Context) error {
 		case <-l.status:
 			l.lookAtCloud()
 		case <-timer.C:
+			set = -1
 		case <-l.node.crew:
 			l.core.Changed(l.now())
 		case <-l.checkDone:
@@ -220,6 +226,11 @@ func (l *loop) serve(ctx context.Context) error {
 		case <-l.node.kill:
 			return nil
 		}
+		// A batch is as cheap to send as a message. So whoever woke the loop may
+		// bring the rest first, and what else comes until then is taken along.
+		runtime.Gosched()
+		l.takeMore()
+		runtime.Gosched()
 		l.takeMore()
 		l.tick()
 		l.show()

@@ -22,6 +22,7 @@ type pool struct {
 	handler Handler
 	workers []*worker
 	cancels cancels
+	answers outbox
 	exited  chan struct{} // one from each worker that has ended
 
 	tasks  context.Context // what the contexts of tasks are made of

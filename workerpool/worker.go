@@ -67,12 +67,6 @@ func (w *worker) announce() error {
 	return w.pool.nc.PublishMsg(w.ready)
 }
 
-func (w *worker) setBusy(busy bool) {
-	w.mu.Lock()
-	w.busy = busy
-	w.mu.Unlock()
-}
-
 // run does the tasks that arrive until the worker has left, then unsubscribes.
 func (w *worker) run() {
 	done := false
@@ -91,11 +85,13 @@ func (w *worker) run() {
 		case <-w.left:
 		}
 		w.receiveRest()
+		w.pool.answers.send()
 		// Not before the task in hand is answered: a node may take a worker
 		// without a subscription for dead. An error says that the connection is
 		// closed, so the subscription is gone.
 		_ = w.sub.Unsubscribe()
 		w.receiveRest() // if the node did not confirm, one may have come until now
+		w.pool.answers.send()
 		done = true
 		return
 	}
@@ -128,7 +124,10 @@ func (w *worker) receive(m *nats.Msg) {
 
 // do does one task and answers it, whatever the handler does.
 func (w *worker) do(m *nats.Msg, attempt string) {
-	w.setBusy(true)
+	w.mu.Lock()
+	w.busy = true // until it is answered
+	w.mu.Unlock()
+	began := time.Now()
 	var body []byte
 	var failure *Error
 	returned := false
@@ -136,8 +135,7 @@ func (w *worker) do(m *nats.Msg, attempt string) {
 		if !returned {
 			failure = w.crash(recover())
 		}
-		w.answer(m.Reply, body, failure)
-		w.setBusy(false)
+		w.pool.answers.put(answer{w, m.Reply, body, failure}, time.Since(began))
 	}()
 	if w.pool.tasks.Err() != nil {
 		failure = &Error{Code: mesh.CodeUnavailable, Text: context.Cause(w.pool.tasks).Error()}
@@ -176,26 +174,6 @@ func (w *worker) crash(recovered any) *Error {
 	text := fmt.Sprint(recovered)
 	w.log().Error("a handler panicked", "panic", text, "stack", string(debug.Stack()))
 	return &Error{Code: mesh.CodeFailed, Text: "panic: " + text}
-}
-
-// answer sends the answer to a task: the body, or the failure unless it is nil.
-func (w *worker) answer(to string, body []byte, failure *Error) {
-	nc := w.pool.nc
-	var err error
-	if failure == nil {
-		err = nc.Publish(to, body)
-		if errors.Is(err, nats.ErrMaxPayload) {
-			failure = &Error{Code: mesh.CodeFailed, Text: fmt.Sprintf(
-				"reply of %d bytes larger than the server's limit of %d", len(body), nc.MaxPayload())}
-		}
-	}
-	if failure != nil {
-		err = nc.PublishMsg(failure.reply(to))
-	}
-	if err != nil {
-		// READY tells the node, sooner or later, that this worker has no task.
-		w.log().Error("could not send an answer", "subject", to, "err", err)
-	}
 }
 
 // leave tells the node that the worker takes no more tasks. It returns true when
