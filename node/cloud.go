@@ -38,7 +38,7 @@ func (l *loop) fromCloud(now time.Duration, m *nats.Msg, fx []dispatch.Effect) [
 	case link.Unreachable:
 		return l.core.Unreachable(now, e.Attempt, fx)
 	case link.Held:
-		missing, fx := l.core.NotHeld(e.Attempts, fx)
+		missing, fx := l.core.NotHeld(now, e.Attempts, fx)
 		l.told(l.link.Tell(m, missing, l.core.Capacity(now, "", "")))
 		return fx
 	case link.Unanswered:

@@ -28,6 +28,8 @@ func (l *loop) apply(fx []dispatch.Effect) {
 			fx = l.delegate(e, fx)
 		case dispatch.Return:
 			l.told(l.link.Return(e.Task.(*nats.Msg), e.Losses, e.Reason, l.core.Capacity(l.now(), e.Service, e.To)))
+		case dispatch.Drop:
+			l.complaints.add(l.now(), "dropped a task of a peer that is gone", "peer", e.To)
 		case dispatch.Ask:
 			l.told(l.link.Ask(e.To, e.Attempts))
 		case dispatch.Announce:

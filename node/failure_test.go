@@ -185,3 +185,29 @@ func TestBlackHolePeer(t *testing.T) {
 	close(g.open)
 	wantAnswer(t, receive(t, slow), "slow", "DC1")
 }
+
+// A node dies with a task of it running at a peer: the peer drops it, and the
+// worker is told to stop and has time for others.
+func TestGuestsOfADeadOrigin(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 2, patient)
+	g := newGate()
+	m.Work("DC2", 1, g.handle)
+	answered := ask(t, m.Client("DC1"), task("in vain"))
+	receive(t, g.began)
+	m.Kill("DC1")
+	v := m.Await("DC2", "the guest to be dropped", func(v node.View) bool { return v.Stats.GuestsDropped == 1 })
+	if l := v.Load(""); l.Guests != 0 || v.Complaints["dropped a task of a peer that is gone"] != 1 {
+		t.Errorf("%+v, complaints %v", l, v.Complaints)
+	}
+	next := ask(t, m.Client("DC2"), task("next")) // the gate is still closed
+	if got := receive(t, g.began); got != "next" {
+		t.Errorf("%q was begun", got)
+	}
+	close(g.open)
+	wantAnswer(t, receive(t, next), "next", "DC2")
+	m.Await("DC2", "the answer nobody wants", func(v node.View) bool { return v.Stats.Fenced == 1 && v.Stats.GuestsDone == 0 })
+	if len(answered) > 0 {
+		t.Errorf("the client of a dead node is answered: %v", <-answered)
+	}
+}

@@ -25,7 +25,8 @@ func (c *Core) Guest(now time.Duration, d mesh.Delegation, message any, fx []Eff
 		return append(fx, Effect{Do: Return, Guest: true, Task: message, To: d.Origin, Service: d.Service, Reason: reason, Losses: d.Losses})
 	}
 	t := c.tasks.take()
-	t.service, t.message, t.guest, t.here, t.origin = s, message, true, true, d.Origin
+	t.service, t.message, t.guest, t.here = s, message, true, true
+	t.origin, t.originRun = d.Origin, d.Incarnation
 	t.attempt, t.losses = d.Attempt, d.Losses
 	t.arrived = now - d.Age - c.peers.RoundTripTo(d.Origin) // its way there and back counts
 	t.waitEnd = max(now, t.arrived) + c.cfg.QueueTimeout
@@ -61,6 +62,23 @@ func (c *Core) delegated(a mesh.Attempt) *task {
 		return t
 	}
 	return nil
+}
+
+// orphan drops the guests of a peer that is gone: nobody waits for their answers.
+// Those that wait leave the queue; who runs one is told to stop.
+func (c *Core) orphan(now time.Duration, p *mesh.Peer, fx []Effect) []Effect {
+	if len(c.guests) == 0 {
+		return fx
+	}
+	for _, t := range c.tasks.all {
+		if t.guest && t.origin == p.Name && t.originRun == p.Incarnation {
+			c.stats.GuestsDropped++
+			fx = c.cancel(t, mesh.CodeUnavailable, "node "+p.Name+", which wanted this, is gone", fx)
+			fx = append(fx, Effect{Do: Drop, Guest: true, Task: t.message, To: p.Name, Service: t.service.name})
+			c.end(now, t)
+		}
+	}
+	return fx
 }
 
 // Answered takes a peer's answer to a delegated task.
@@ -191,11 +209,14 @@ func (c *Core) NoAnswer(now time.Duration, peer string) {
 const maxAsk = 1024
 
 // NotHeld returns those of a peer's attempts that are not in hand here. Of these
-// it leaves out what was answered of late: that answer is sent again.
-func (c *Core) NotHeld(attempts []mesh.Attempt, fx []Effect) (missing []mesh.Attempt, _ []Effect) {
+// it leaves out what was answered of late: that answer is sent again. Who asks
+// about a task that is here is alive.
+func (c *Core) NotHeld(now time.Duration, attempts []mesh.Attempt, fx []Effect) (missing []mesh.Attempt, _ []Effect) {
 	for _, a := range attempts {
-		if _, ok := c.guests[a]; !ok {
+		if t := c.guests[a]; t == nil {
 			missing = append(missing, a)
+		} else if p := c.peers.Find(t.origin); p != nil && p.Incarnation == t.originRun {
+			c.peers.Heard(now, t.origin, t.originRun)
 		}
 	}
 	before := len(fx)

@@ -101,6 +101,10 @@ func (d *driver) after(fx []Effect) {
 			}
 		}
 	}
+	m.orphans(fx, func(name string, run mesh.Incarnation) bool {
+		p := d.core.peers.Find(name)
+		return p != nil && p.Incarnation == run && !p.Left()
+	})
 	m.settled()
 	if m.fault != "" {
 		d.failf("%s", m.fault)

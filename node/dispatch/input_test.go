@@ -125,7 +125,7 @@ func (s *script) actCloud(word string, o *options) error {
 		fx = c.PeerCapacity(now, s.capacity(o), nil)
 	case "guest":
 		name, from := o.subject(), o.word("from")
-		a := mesh.Attempt{Incarnation: incarnationOf(from, 1), Random: hash(name)}
+		a := mesh.Attempt{Incarnation: incarnationOf(from, max(1, o.number("run"))), Random: hash(name)}
 		s.guests[name] = a
 		fx = c.Guest(now, mesh.Delegation{
 			Origin: from, Incarnation: a.Incarnation, Attempt: a, Service: o.word("service"),
@@ -143,7 +143,7 @@ func (s *script) actCloud(word string, o *options) error {
 			names, asked = append(names, name), append(asked, a)
 		}
 		var missing []mesh.Attempt
-		missing, fx = c.NotHeld(asked, nil)
+		missing, fx = c.NotHeld(now, asked, nil)
 		for _, a := range missing {
 			for i := range asked {
 				if asked[i] == a {

@@ -27,7 +27,7 @@ func TestKeptAnswersAreBounded(t *testing.T) {
 				fx := core.Guest(0, d, i, nil)
 				core.Done(0, fx[0].Attempt, "done", nil)
 			}
-			missing, fx := core.NotHeld(attempts, nil)
+			missing, fx := core.NotHeld(0, attempts, nil)
 			if len(missing) != c.guests-c.kept || len(fx) != c.kept {
 				t.Fatalf("%d are missing and %d are answered again; %d should be kept", len(missing), len(fx), c.kept)
 			}
@@ -38,7 +38,7 @@ func TestKeptAnswersAreBounded(t *testing.T) {
 				t.Error(err)
 			}
 			core.Tick(keptTime+time.Second, nil)
-			if missing, fx = core.NotHeld(attempts, nil); len(missing) != c.guests || len(fx) > 0 || core.kept.bytes != 0 {
+			if missing, fx = core.NotHeld(0, attempts, nil); len(missing) != c.guests || len(fx) > 0 || core.kept.bytes != 0 {
 				t.Errorf("%d answers and %d bytes are kept for longer than %v", len(fx), core.kept.bytes, keptTime)
 			}
 		})

@@ -55,7 +55,10 @@ type job struct {
 	service  string
 	arrived  time.Duration
 	deadline time.Duration
-	ends     int // how often it was answered or given back
+	ends     int    // how often it was answered or given back
+	origin   string // of a guest
+	run      mesh.Incarnation
+	known    bool // its origin was a peer once
 	reply    *Effect
 	kept     time.Duration // until when, at least
 	tried    bool          // it was dispatched or delegated; if not, it waits
@@ -104,7 +107,7 @@ func (m *model) guest(now time.Duration, d mesh.Delegation, held bool) *job {
 	if held {
 		return m.guests[d.Attempt]
 	}
-	j := &job{guest: true, here: true, service: d.Service, arrived: now - d.Age}
+	j := &job{guest: true, here: true, service: d.Service, arrived: now - d.Age, origin: d.Origin, run: d.Incarnation}
 	if d.Left > 0 {
 		j.deadline = now + d.Left
 	}
@@ -156,7 +159,7 @@ func (m *model) effects(now time.Duration, fx []Effect) {
 			m.delegate(now, e)
 		case Cancel:
 			m.cancel(e)
-		case Reply, Refuse, Return:
+		case Reply, Refuse, Return, Drop:
 			m.end(now, e)
 		case Ask:
 			for _, a := range e.Attempts {
@@ -258,6 +261,10 @@ func (m *model) end(now time.Duration, e Effect) {
 		if !j.guest {
 			m.failf("%v is returned to nobody", j)
 		}
+	case Drop:
+		if !j.guest || e.To != j.origin {
+			m.failf("%v is dropped: %+v", j, e)
+		}
 	}
 	if j.with != nil { // it is stuck from now on
 		j.with.job, j.with = nil, nil
@@ -280,6 +287,25 @@ func (m *model) reason(now time.Duration, j *job, code mesh.Code) {
 	}
 	if !ok {
 		m.failf("%v is refused with %d at %v", j, code, now)
+	}
+}
+
+// orphans holds what became of guests against which peers there are: those of
+// one that is gone are dropped, and no others.
+func (m *model) orphans(fx []Effect, lives func(name string, run mesh.Incarnation) bool) {
+	for _, e := range fx {
+		if j, ok := e.Task.(*job); ok && e.Do == Drop && lives(j.origin, j.run) {
+			m.failf("%v is dropped, and its origin lives", j)
+		}
+	}
+	for _, j := range m.open {
+		if j.guest && j.ends == 0 {
+			known := lives(j.origin, j.run)
+			if j.known && !known {
+				m.failf("%v is here, and its origin is gone", j)
+			}
+			j.known = known
+		}
 	}
 }
 

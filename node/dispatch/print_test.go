@@ -43,6 +43,8 @@ func (s *script) line(e Effect) string {
 		add("delegate %v -> %s %s age=%v", e.Task, e.To, short(e.Attempt), e.Age)
 	case Return:
 		add("return %v %q", e.Task, e.Reason)
+	case Drop:
+		add("drop %v of %s", e.Task, e.To)
 	case Ask:
 		add("ask %s about", e.To)
 		for _, a := range e.Attempts {

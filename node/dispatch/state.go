@@ -150,10 +150,12 @@ func (c *Core) bury(now time.Duration, gone []*mesh.Peer, fx []Effect) []Effect 
 	return fx
 }
 
-// abandon takes back every task that a peer has; one that died counts against
-// them, one that left did not harm them.
+// abandon ends with a peer: what it sent here is dropped, and every task that it
+// has is taken back; one that died counts against them, one that left did not
+// harm them.
 func (c *Core) abandon(now time.Duration, p *mesh.Peer, died bool, fx []Effect) []Effect {
 	c.recall(now)
+	fx = c.orphan(now, p, fx)
 	var tasks []*task
 	for _, t := range c.tasks.all {
 		if p.Outstanding > 0 && t.place == away && t.peer == p {

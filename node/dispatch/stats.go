@@ -13,6 +13,7 @@ type Stats struct {
 	Guests        uint64 // tasks taken from peers
 	GuestsDone    uint64 // of these: answered
 	GuestsBack    uint64 // tasks of peers given back undone
+	GuestsDropped uint64 // tasks of peers that were forgotten, for their origin was gone
 	AnsweredAgain uint64 // answers to tasks of peers that were sent once more, for their origin asked
 	Lost          uint64 // attempts lost with a worker or peer
 	Undelivered   uint64 // dispatches that found no subscriber

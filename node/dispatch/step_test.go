@@ -183,7 +183,8 @@ func (d *driver) peerCapacity() {
 
 func (d *driver) guest() {
 	b := d.tape.next()
-	name, incarnation := peerNames[int(b)%3], mesh.Incarnation(1000*uint64(b%3+1))
+	name := peerNames[int(b)%3]
+	incarnation := mesh.Incarnation(1000*uint64(b%3+1) + d.runs[name])
 	d.guestN++
 	if last := d.model.guests[mesh.Attempt{Incarnation: 5, Random: d.guestN - 1}]; b >= 240 && last != nil && last.ends == 0 { // it came before
 		d.guestN--
@@ -214,7 +215,7 @@ func (d *driver) question(about ...mesh.Attempt) {
 	for _, a := range about {
 		d.model.again(a)
 	}
-	missing, fx := d.core.NotHeld(about, nil)
+	missing, fx := d.core.NotHeld(d.now, about, nil)
 	for _, a := range about {
 		j := d.model.guests[a]
 		d.model.told(d.now, j, slices.Contains(missing, a), slices.ContainsFunc(fx, func(e Effect) bool { return e.Task == any(j) }))

@@ -27,6 +27,7 @@ type task struct {
 	here       bool // must run here: a guest, or sent to this node by name
 	guest      bool
 	origin     string // of a guest: the peer that sent it
+	originRun  mesh.Incarnation
 	losses     int
 	sends      int // times it was delegated
 	service    *service

@@ -53,6 +53,11 @@ func (c *cores) carry(n *coreNode, e *dispatch.Effect) {
 		r.capacity = n.core.Capacity(w.now, e.Service, e.To)
 		c.send(n, r)
 
+	case dispatch.Drop:
+		if g := e.Task.(*guest); g.valid() {
+			w.move(g.task, moving) // nobody knows yet: its origin asks
+		}
+
 	case dispatch.Ask:
 		p := c.parcel(n, c.byName[e.To], ask, way{})
 		p.attempts = e.Attempts

@@ -102,7 +102,7 @@ func (c *cores) arrived(n *coreNode, id int32) {
 		fx = n.core.Returned(now, p.attempt, p.losses, fx)
 	case ask:
 		h := c.parcel(n, p.from, held, way{})
-		h.attempts, fx = n.core.NotHeld(p.attempts, fx)
+		h.attempts, fx = n.core.NotHeld(now, p.attempts, fx)
 		h.capacity = n.core.Capacity(now, "", c.nodes[p.from].name)
 		c.send(n, h)
 	case held:

@@ -61,12 +61,15 @@ func (n *Node) carry(e *dispatch.Effect) {
 			}
 		}, nil)
 
+	case dispatch.Drop:
+		n.view.dropped(e.Task)
+
 	case dispatch.Ask:
 		to, attempts := w.named(e.To), e.Attempts
 		w.network.send(Message{Kind: Ask, From: n, To: to}, func() {
 			var missing []mesh.Attempt
-			to.input("question of "+n.name, func(_ time.Duration, fx []dispatch.Effect) []dispatch.Effect {
-				missing, fx = to.core.NotHeld(attempts, fx)
+			to.input("question of "+n.name, func(now time.Duration, fx []dispatch.Effect) []dispatch.Effect {
+				missing, fx = to.core.NotHeld(now, attempts, fx)
 				return fx
 			})
 			w.network.send(Message{Kind: Held, From: to, To: n}, func() {

@@ -199,7 +199,7 @@ func (n *Node) sleep() {
 
 // describe writes an effect for the log.
 func describe(e *dispatch.Effect) string {
-	names := [...]string{"", "dispatch", "cancel", "reply", "refuse", "delegate", "return", "ask", "announce"}
+	names := [...]string{"", "dispatch", "cancel", "reply", "refuse", "delegate", "return", "drop", "ask", "announce"}
 	s := names[e.Do]
 	switch e.Do {
 	case dispatch.Dispatch, dispatch.Delegate:
@@ -208,6 +208,8 @@ func describe(e *dispatch.Effect) string {
 		return fmt.Sprintf("%s to %v, by %s", s, e.Task, e.Worker)
 	case dispatch.Refuse, dispatch.Return:
 		return fmt.Sprintf("%s %v: %d %s, losses %d", s, e.Task, e.Code, e.Reason, e.Losses)
+	case dispatch.Drop:
+		return fmt.Sprintf("%s %v of %s", s, e.Task, e.To)
 	case dispatch.Ask:
 		return fmt.Sprintf("%s %s about %d", s, e.To, len(e.Attempts))
 	}

@@ -114,6 +114,15 @@ func (v *view) depart(inbox string, s *seen) {
 	}
 }
 
+// dropped takes a guest back that nobody waits for.
+func (v *view) dropped(task any) {
+	for _, s := range v.workers {
+		if s.task == task {
+			s.task = nil
+		}
+	}
+}
+
 // tick takes back what has run out of time.
 func (v *view) tick() {
 	v.inputs++
