@@ -29,7 +29,7 @@ func (l *loop) apply(fx []dispatch.Effect) {
 		case dispatch.Return:
 			l.told(l.link.Return(e.Task.(*nats.Msg), e.Losses, e.Reason, l.core.Capacity(l.now(), e.Service, e.To)))
 		case dispatch.Drop:
-			l.complaints.add(l.now(), "dropped a task of a peer that is gone", "peer", e.To)
+			l.dropped(e)
 		case dispatch.Ask:
 			l.told(l.link.Ask(e.To, e.Attempts))
 		case dispatch.Announce:
@@ -63,6 +63,15 @@ func (l *loop) dispatch(e *dispatch.Effect, fx []dispatch.Effect) []dispatch.Eff
 		return l.core.Undelivered(l.now(), e.Attempt, fx)
 	}
 	return fx
+}
+
+// dropped tells of a task that nobody waits for any more.
+func (l *loop) dropped(e *dispatch.Effect) {
+	if e.Guest {
+		l.complaints.add(l.now(), "dropped a task of a peer that is gone", "peer", e.To)
+		return
+	}
+	l.complaints.add(l.now(), "dropped a task of a client that is gone", "service", e.Service, "reply", clip(e.Task.(*nats.Msg).Reply))
 }
 
 // cancel tells a worker that its task counts no more, in the words of an error

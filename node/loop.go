@@ -82,6 +82,9 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 	cfg.Name, cfg.Incarnation = n.cfg.Name, n.incarnation
 	cfg.QueueLimit, cfg.QueueTimeout = n.cfg.QueueLimit, n.cfg.QueueTimeout
 	cfg.AttemptTimeout, cfg.MaxAttempts = n.cfg.AttemptTimeout, n.cfg.MaxAttempts
+	cfg.Present = func(task any) bool {
+		return n.local.listens(task.(*nats.Msg).Reply) || p.link.Carried(task.(*nats.Msg))
+	}
 	if n.cloud.server == nil {
 		cfg.DeadAfter = 0 // its servers restart: who cannot be reached may be cut off with them
 	}

@@ -52,7 +52,8 @@ const (
 // system account, which tells of lost connections, is reachable in process only.
 type localServer struct {
 	*server.Server
-	system nkeys.KeyPair // of the system account's user
+	system nkeys.KeyPair   // of the system account's user
+	local  *server.Account // of clients and workers
 }
 
 func startLocalServer(name, listen string, log *slog.Logger) (*localServer, error) {
@@ -76,9 +77,18 @@ func startLocalServer(name, listen string, log *slog.Logger) (*localServer, erro
 		{Nkey: ourselves, Account: system, AllowedConnectionTypes: map[string]struct{}{"IN_PROCESS": {}}},
 	}
 	opts.NoAuthUser = anybody
-	s.Server, err = startServer(opts, "Listen", listen, log)
-	return s, err
+	if s.Server, err = startServer(opts, "Listen", listen, log); err != nil {
+		return nil, err
+	}
+	if s.local, err = s.LookupAccount(localAccount); err != nil { // not the one above: the server has its own copy
+		stop(s.Server)
+		return nil, fmt.Errorf("account of the local server: %w", err)
+	}
+	return s, nil
 }
+
+// listens reports whether somebody subscribes to a subject.
+func (s *localServer) listens(subject string) bool { return s.local.SubscriptionInterest(subject) }
 
 // startCloudServer starts the node's part of the embedded cloud plane: a server
 // routed to those of its peers. Any one of them is enough to find the rest.

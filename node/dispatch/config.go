@@ -7,7 +7,7 @@ import (
 )
 
 // Config sets up a Core. DefaultConfig has the values to start from; all
-// fields but AttemptTimeout and AnnounceInterval must be set.
+// fields but AttemptTimeout, Present, Inspect and AnnounceInterval must be set.
 type Config struct {
 	Name        string           // of this node
 	Incarnation mesh.Incarnation // of this run of it; not zero
@@ -17,6 +17,10 @@ type Config struct {
 	QueueTimeout   time.Duration // bounds the wait of a task that has no deadline of its own
 	AttemptTimeout time.Duration // bounds one run on a worker; 0: only the task's deadline does
 	MaxAttempts    int           // a task that was lost with so many workers or peers fails
+
+	// Present tells whether the client that sent a request waits for its answer.
+	// It is asked of one that has waited and is about to be started. nil: always.
+	Present func(message any) bool
 
 	DedupWindow time.Duration                               // how long an answer is kept for a repeat of its request
 	DedupBytes  int                                         // how many bytes of answers are kept

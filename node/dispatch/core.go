@@ -19,7 +19,7 @@ type Core struct {
 	guests   map[mesh.Attempt]*task // by the origin's attempt
 	kept     kept
 	dedup    dedup
-	waiting  int // tasks in all queues
+	waiting  int // tasks in all queues, and those of absent clients
 	away     int // tasks with peers
 
 	peers      mesh.Peers
@@ -126,6 +126,9 @@ func (c *Core) interval() time.Duration {
 
 // overdue acts on a task whose moment has come.
 func (c *Core) overdue(now time.Duration, t *task, fx []Effect) []Effect {
+	if t.place == absent && !c.present(now, t) {
+		return c.stillAbsent(now, t, fx)
+	}
 	if t.deadline > 0 && t.deadline <= now {
 		code, reason := mesh.CodeDeadline, "the deadline passed"
 		if t.place == waiting && !t.guest && !c.serves(t.service) {
@@ -143,6 +146,8 @@ func (c *Core) overdue(now time.Duration, t *task, fx []Effect) []Effect {
 		fx = c.cancel(t, mesh.CodeDeadline, "the attempt took too long", fx)
 		c.takeBack(t)
 		return c.lost(now, t, fx)
+	case absent:
+		return c.welcome(now, t, fx)
 	}
 	c.due.set(t, 0)
 	return fx

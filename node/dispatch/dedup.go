@@ -86,6 +86,9 @@ func (c *Core) repeated(now time.Duration, r *repeat, q Request, fx []Effect) []
 	r.joined = append(r.joined, t)
 	c.dedup.joined++
 	c.due.set(t, t.deadline)
+	if r.leader.place == absent {
+		return c.welcome(now, r.leader, fx)
+	}
 	return fx
 }
 

@@ -9,9 +9,11 @@
 // What it guarantees, after every input:
 //
 //   - G1: a worker holds at most one task.
-//   - G2: every accepted request is answered exactly once.
+//   - G2: every accepted request is answered exactly once, unless its client has
+//     gone before it is started.
 //   - G3: a guest, a task that a peer delegated here, is never passed on.
-//   - G4: no task waits while a worker that may run it is idle here.
+//   - G4: no task waits while a worker that may run it is idle here, but for one
+//     whose client is absent.
 //   - G5: idle workers are used in least recently used order.
 //   - G6: the queue is bounded, and overflow is told.
 //   - G7: what is announced converges to the truth within one announce interval.

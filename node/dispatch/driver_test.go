@@ -52,10 +52,11 @@ func newDriver(t *tape) *driver {
 		return 1, code
 	}
 	d := &driver{
-		tape: t, cfg: cfg, core: New(cfg), sequences: make(map[mesh.Incarnation]uint64), runs: make(map[string]uint64),
+		tape: t, cfg: cfg, model: newModel(cfg), sequences: make(map[mesh.Incarnation]uint64), runs: make(map[string]uint64),
 		ending: ending(t.next()&1 == 1),
 	}
-	d.model = newModel(cfg)
+	cfg.Present = func(message any) bool { return d.model.present(d.now, message.(*job)) }
+	d.core = New(cfg)
 	return d
 }
 
@@ -106,6 +107,11 @@ func (d *driver) after(fx []Effect) {
 		return p != nil && p.Incarnation == run && !p.Left()
 	})
 	m.settled()
+	for _, j := range m.open {
+		if j.absent && d.core.Wake() > j.asked+absentLook {
+			d.failf("%v waits for its client, and nobody looks until %v", j, d.core.Wake())
+		}
+	}
 	if m.fault != "" {
 		d.failf("%s", m.fault)
 	}

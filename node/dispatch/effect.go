@@ -29,8 +29,8 @@ const (
 	// Return gives the guest Task back to the peer To undone, with its Losses and a
 	// Reason.
 	Return
-	// Drop tells that the guest Task is forgotten, without an answer: the peer To,
-	// which delegated it, is gone.
+	// Drop tells that Task, of Service, is forgotten without an answer: its client
+	// has gone. Guest: the peer To, which delegated it.
 	Drop
 	// Ask asks the peer To which of Attempts it does not hold; without Attempts it
 	// is a ping.

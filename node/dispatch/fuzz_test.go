@@ -110,7 +110,7 @@ func (d *driver) finish() {
 			d.failf("%v ended %d times", j, j.ends)
 		}
 	}
-	if stats := d.core.Stats(); stats.Requests != stats.Answered+stats.Refused || stats.Guests < stats.GuestsDone {
+	if stats := d.core.Stats(); stats.Requests != stats.Answered+stats.Refused+stats.Dropped || stats.Guests < stats.GuestsDone {
 		d.failf("the counts do not add up: %+v", stats)
 	}
 	if !d.core.Drained() || len(d.core.guests) > 0 || d.core.waiting > 0 || d.core.away > 0 || len(d.core.due) > 0 {

@@ -32,11 +32,12 @@ var moods = map[string][][2]int{
 	"guests":      {{22, 52}, {68, 74}},
 	"partitions":  {{58, 64}, {74, 88}, {92, 100}},
 	"time":        {{92, 99}},
+	"clients":     {{0, 36}, {36, 52}, {88, 89}, {92, 99}},
 }
 
 var histories = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) episode {
 	return episode{
-		mood:  rapid.SampledFrom([]string{"everything", "requests", "answers", "lost crowds", "peers", "guests", "partitions", "time"}).Draw(t, "mood"),
+		mood:  rapid.SampledFrom([]string{"everything", "requests", "answers", "lost crowds", "peers", "guests", "partitions", "time", "clients"}).Draw(t, "mood"),
 		times: rapid.IntRange(1, 30).Draw(t, "times"),
 		steps: rapid.IntRange(50, 300).Draw(t, "steps"),
 		seed:  rapid.Uint64().Draw(t, "seed"),
@@ -59,9 +60,9 @@ func TestHistories(t *testing.T) {
 		s := d.core.Stats()
 		total.PutAside, total.PeersAside = total.PutAside+s.PutAside, total.PeersAside+s.PeersAside
 		total.DoneAway, total.Guests, total.Lost = total.DoneAway+s.DoneAway, total.Guests+s.Guests, total.Lost+s.Lost
-		total.AnsweredAgain += s.AnsweredAgain
+		total.AnsweredAgain, total.Dropped = total.AnsweredAgain+s.AnsweredAgain, total.Dropped+s.Dropped
 	})
-	if !t.Failed() && (total.PutAside == 0 || total.PeersAside == 0 || total.DoneAway == 0 || total.Guests == 0 || total.Lost == 0 || total.AnsweredAgain == 0) {
+	if !t.Failed() && (total.PutAside == 0 || total.PeersAside == 0 || total.DoneAway == 0 || total.Guests == 0 || total.Lost == 0 || total.AnsweredAgain == 0 || total.Dropped == 0) {
 		t.Errorf("these histories are too kind: %+v", total)
 	}
 	t.Logf("%+v", total)

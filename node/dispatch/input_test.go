@@ -84,6 +84,8 @@ func (s *script) act(word string, o *options) error {
 		s.printf("known: %v", c.Leave(now, o.subject()))
 	case "drain":
 		c.Drain(now)
+	case "gone", "back": // the client of a task
+		s.gone[o.subject()] = word == "gone"
 	case "cloud-lost":
 		c.CloudLost()
 	case "cloud-back":

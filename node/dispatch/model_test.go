@@ -40,6 +40,8 @@ type model struct {
 	asked    bool // it is a request
 	waited   int  // tasks that waited before it
 
+	gone [clients]bool // the clients that are not there
+
 	announce    bool // an announcement is to be made
 	announced   announced
 	announcedAt time.Duration
@@ -65,6 +67,11 @@ type job struct {
 	attempt  mesh.Attempt
 	with     *modelWorker
 	away     bool
+
+	client  int           // who sent it
+	asked   time.Duration // when the core last asked whether the client is there; 0: never
+	absent  bool          // it was not
+	missing time.Duration // since when it was not
 }
 
 func (j *job) String() string {
@@ -95,7 +102,7 @@ func (m *model) take(j *job) *job {
 
 func (m *model) request(now time.Duration, r Request) *job {
 	m.asked = true
-	j := m.take(&job{here: r.Here, service: r.Service, arrived: now})
+	j := m.take(&job{client: len(m.jobs) % clients, here: r.Here, service: r.Service, arrived: now})
 	if r.Timeout > 0 {
 		j.deadline = now + r.Timeout
 	}
@@ -213,6 +220,8 @@ func (m *model) try(now time.Duration, e Effect) *job {
 		m.failf("%v goes to %s while %s has it", j, e.To, j.with.Inbox)
 	case j.away && !m.cameBack:
 		m.failf("%v goes to %s while a peer has it", j, e.To)
+	case !j.guest && now > j.arrived && (j.absent || j.asked != now):
+		m.failf("%v goes to %s; its client was asked for at %v, absent: %v", j, e.To, j.asked, j.absent)
 	case m.byAttempt[e.Attempt] != nil:
 		m.failf("%v goes to %s with an attempt that was used before", j, e.To)
 	}
@@ -262,14 +271,32 @@ func (m *model) end(now time.Duration, e Effect) {
 			m.failf("%v is returned to nobody", j)
 		}
 	case Drop:
-		if !j.guest || e.To != j.origin {
-			m.failf("%v is dropped: %+v", j, e)
+		if e.To != j.origin || e.Service != j.service || !j.guest && !m.droppable(now, j) {
+			m.failf("%v is dropped, absent: %v since %v, as seen at %v: %+v", j, j.absent, j.missing, j.asked, e)
 		}
 	}
 	if j.with != nil { // it is stuck from now on
 		j.with.job, j.with = nil, nil
 	}
 	j.away = false
+}
+
+// present is what the core is told when it asks whether a job's client is there.
+func (m *model) present(now time.Duration, j *job) bool {
+	if j.guest || j.ends > 0 || j.with != nil {
+		m.failf("the client of %v is asked for", j)
+	}
+	if m.gone[j.client] && !j.absent {
+		j.missing = now
+	}
+	j.asked, j.absent = now, m.gone[j.client]
+	return !j.absent
+}
+
+// droppable: a job that waits, and whose client has been absent for as long as is
+// allowed.
+func (m *model) droppable(now time.Duration, j *job) bool {
+	return j.with == nil && j.absent && j.asked == now && (now >= j.missing+5*time.Second || j.deadline > 0 && now >= j.deadline)
 }
 
 // reason holds an error's code against what is known of the task.
@@ -294,7 +321,7 @@ func (m *model) reason(now time.Duration, j *job, code mesh.Code) {
 // one that is gone are dropped, and no others.
 func (m *model) orphans(fx []Effect, lives func(name string, run mesh.Incarnation) bool) {
 	for _, e := range fx {
-		if j, ok := e.Task.(*job); ok && e.Do == Drop && lives(j.origin, j.run) {
+		if j, ok := e.Task.(*job); ok && e.Do == Drop && j.guest && lives(j.origin, j.run) {
 			m.failf("%v is dropped, and its origin lives", j)
 		}
 	}
@@ -326,7 +353,7 @@ func (m *model) settled() {
 			waiting++
 		}
 		if !j.tried {
-			if len(m.idle[j.service]) > 0 { // G4
+			if len(m.idle[j.service]) > 0 && !j.absent { // G4
 				m.failf("%v waits while %v are idle", j, m.idle[j.service])
 			}
 		}

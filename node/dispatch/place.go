@@ -7,7 +7,8 @@ import (
 )
 
 // settle finds a task that is nowhere its place: an idle worker here, else the
-// queue, from which it, or an older one, may go on to a peer.
+// queue, from which it, or an older one, may go on to a peer; or aside, if its
+// client has gone meanwhile.
 func (c *Core) settle(now time.Duration, t *task, fx []Effect) []Effect {
 	return c.settleBy(now, t, mesh.Route{}, fx)
 }
@@ -16,6 +17,10 @@ func (c *Core) settle(now time.Duration, t *task, fx []Effect) []Effect {
 // there is one.
 func (c *Core) settleBy(now time.Duration, t *task, r mesh.Route, fx []Effect) []Effect {
 	s := t.service
+	if !c.present(now, t) {
+		c.setAside(now, t)
+		return c.overflow(now, s, fx)
+	}
 	if w := s.idle.head; w != nil {
 		return c.dispatch(now, t, w, fx)
 	}
@@ -28,9 +33,17 @@ func (c *Core) settleBy(now time.Duration, t *task, r mesh.Route, fx []Effect) [
 		}
 	}
 	c.enqueue(now, t)
-	if t := s.queue.beyond(r.Keep); r.Peer != nil && t != nil {
+	for r.Peer != nil {
+		t := s.queue.beyond(min(r.Keep, s.queue.n-1))
+		if t == nil {
+			break
+		}
 		c.dequeue(now, t)
-		fx = c.delegate(now, t, r, fx)
+		if c.present(now, t) {
+			fx = c.delegate(now, t, r, fx)
+			break
+		}
+		c.setAside(now, t)
 	}
 	return c.overflow(now, s, fx)
 }
@@ -41,6 +54,10 @@ func (c *Core) feed(now time.Duration, s *service, fx []Effect) []Effect {
 	for s.queue.head != nil && s.idle.head != nil {
 		t := s.queue.head
 		c.dequeue(now, t)
+		if !c.present(now, t) {
+			c.setAside(now, t)
+			continue
+		}
 		fx = c.dispatch(now, t, s.idle.head, fx)
 	}
 	return c.overflow(now, s, fx)
@@ -70,6 +87,10 @@ func (c *Core) overflow(now time.Duration, s *service, fx []Effect) []Effect {
 				break
 			}
 			c.dequeue(now, t)
+			if !c.present(now, t) {
+				c.setAside(now, t)
+				continue
+			}
 			fx = c.delegate(now, t, r, fx)
 		}
 		if !s.toldExcess && c.excess(h, s) > 0 {
@@ -158,6 +179,8 @@ func (c *Core) takeBack(t *task) {
 	switch t.place {
 	case waiting:
 		t.service.queue.remove(t)
+		c.waiting--
+	case absent:
 		c.waiting--
 	case running:
 		t.worker.task, t.worker = nil, nil

@@ -44,7 +44,10 @@ func (s *script) line(e Effect) string {
 	case Return:
 		add("return %v %q", e.Task, e.Reason)
 	case Drop:
-		add("drop %v of %s", e.Task, e.To)
+		add("drop %v", e.Task)
+		if e.To != "" {
+			add(" of %s", e.To)
+		}
 	case Ask:
 		add("ask %s about", e.To)
 		for _, a := range e.Attempts {

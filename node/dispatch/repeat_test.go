@@ -9,8 +9,9 @@ import (
 	"github.com/brokermesh/brokermesh/mesh"
 )
 
-// Requests with few ids, answers, errors, losses and time in any order: each
-// request is answered exactly once and in time, all repeats of an id that are
+// Requests with few ids, answers, errors, losses, clients that come and go, and
+// time in any order: each request is answered exactly once and in time, or dropped
+// if its client is not there, all repeats of an id that are
 // answered with a success within the window get the answer of one task, and what
 // is kept stays within its bounds.
 func TestRepeatsInAnyOrder(t *testing.T) {
@@ -23,6 +24,7 @@ type sentRequest struct {
 	id       string
 	deadline time.Duration
 	answers  int
+	gone     bool // its client
 }
 
 func repeats(t *testing.T, seed uint64) {
@@ -31,17 +33,18 @@ func repeats(t *testing.T, seed uint64) {
 	cfg.Name, cfg.Incarnation, cfg.QueueLimit = "DC1", 1, 5
 	cfg.DedupWindow, cfg.DedupBytes = 3*time.Second, 4*repeatOverhead
 	cfg.Inspect = func(answer any) (int, mesh.Code) { return 10, answer.(mesh.Code) }
+	cfg.Present = func(message any) bool { return !message.(*sentRequest).gone }
 	c := New(cfg)
 	var now time.Duration
 	var sent []*sentRequest
 	after := func(fx []Effect) {
 		t.Helper()
 		for _, e := range fx {
-			if e.Do != Reply && e.Do != Refuse {
+			if e.Do != Reply && e.Do != Refuse && e.Do != Drop {
 				continue
 			}
 			r := e.Task.(*sentRequest)
-			if r.answers++; r.answers > 1 || r.deadline > 0 && now > r.deadline {
+			if r.answers++; r.answers > 1 || e.Do == Drop && !r.gone || r.deadline > 0 && now > r.deadline {
 				t.Fatalf("seed %d: at %v %+v", seed, now, r)
 			}
 		}
@@ -51,7 +54,7 @@ func repeats(t *testing.T, seed uint64) {
 	}
 	for range 200 {
 		worker := WorkerID{Inbox: fmt.Sprint("w", random.IntN(3)), Client: random.Uint64N(3)}
-		switch random.IntN(8) {
+		switch random.IntN(9) {
 		case 0, 1, 2:
 			r := &sentRequest{id: fmt.Sprint("id", random.IntN(6))}
 			q := Request{ID: r.id, Hash: uint64(random.IntN(10) / 9), Message: r}
@@ -76,6 +79,11 @@ func repeats(t *testing.T, seed uint64) {
 			for until := now + time.Duration(random.IntN(1000))*time.Millisecond; now < until; {
 				now = min(until, max(now, c.Wake()))
 				after(c.Tick(now, nil))
+			}
+		case 8:
+			if len(sent) > 0 {
+				r := sent[len(sent)-1-random.IntN(min(len(sent), 8))]
+				r.gone = !r.gone
 			}
 		}
 	}

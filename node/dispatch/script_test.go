@@ -58,6 +58,7 @@ type script struct {
 	dispatched map[string]mesh.Attempt // newest by inbox, and each as printed
 	delegated  map[string]mesh.Attempt // newest by task, and each as printed
 	guests     map[string]mesh.Attempt // by task
+	gone       map[string]bool         // tasks whose clients are not there
 	sequences  map[mesh.Incarnation]uint64
 }
 
@@ -69,6 +70,7 @@ func play(text []byte) ([]byte, error) {
 		dispatched: make(map[string]mesh.Attempt),
 		delegated:  make(map[string]mesh.Attempt),
 		guests:     make(map[string]mesh.Attempt),
+		gone:       make(map[string]bool),
 		sequences:  make(map[mesh.Incarnation]uint64),
 	}
 	s.cfg.Name, s.cfg.Incarnation, s.cfg.AnnounceInterval = "DC1", 1, 20*time.Millisecond
@@ -78,6 +80,7 @@ func play(text []byte) ([]byte, error) {
 		}
 		return len(answer.(string)), code
 	}
+	s.cfg.Present = func(message any) bool { return !s.gone[message.(string)] }
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for n := 1; lines.Scan(); n++ {
 		line := lines.Text()

@@ -5,6 +5,7 @@ type Stats struct {
 	Requests      uint64 // tasks taken from clients
 	Answered      uint64 // of these: answered by a worker, here or at a peer
 	Refused       uint64 // of these: answered with an error by the mesh
+	Dropped       uint64 // of these: not answered, since their clients had gone before they were started
 	Repeated      uint64 // of the requests: those with an id that was known
 	Dispatched    uint64 // attempts given to workers here, guests among them
 	Delegated     uint64 // attempts given to peers

@@ -33,6 +33,8 @@ func (d *driver) input(b int) {
 		d.guest()
 	case b < 88:
 		d.peerAnswers(b)
+	case b < 89:
+		d.flap(d.tape.next())
 	case b < 99:
 		d.pass()
 	default:
@@ -78,6 +80,13 @@ func (d *driver) request() {
 	r.Message = j
 	d.notef("request %v %+v", j, r)
 	d.after(d.core.Request(d.now, r, nil))
+}
+
+// flap has a client go, or come back.
+func (d *driver) flap(b byte) {
+	client := int(b) % clients
+	d.model.gone[client] = b >= 128
+	d.notef("client %d gone: %v", client, d.model.gone[client])
 }
 
 func (d *driver) ready() {

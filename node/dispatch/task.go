@@ -16,6 +16,7 @@ const (
 	waiting              // in its service's queue
 	running              // with a worker here
 	away                 // with a peer
+	absent               // out of line, since its client has gone
 	joined               // with another task of the same id, whose answer it gets
 )
 
@@ -34,7 +35,7 @@ type task struct {
 	message    any
 
 	arrived  time.Duration // at its origin: the age orders the queue
-	queued   time.Duration // while waiting: since when
+	queued   time.Duration // while waiting or absent: since when
 	deadline time.Duration // the client's own; 0: none
 	waitEnd  time.Duration // while waiting without a deadline: when it is refused
 

@@ -112,7 +112,10 @@ func (c *chaos) begin(services []string, rate float64) {
 			if r.IntN(50) == 0 {
 				q.Service = "unknown"
 			}
-			c.Request(node(), q)
+			t := c.Request(node(), q)
+			if r.IntN(5) == 0 {
+				t.Flap(ms(2000), ms(9000))
+			}
 		}
 	})
 	c.often(c.faults.cut, func() {

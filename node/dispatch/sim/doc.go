@@ -16,10 +16,12 @@
 //   - Workers die, leave, vanish without a word, and reconnect with the same
 //     inbox under another client id. One that was busy either forgets its task
 //     or answers it over the new connection.
+//   - Clients go while they wait, and come back.
 //
 // What it checks after every input, unless Options.Unchecked: a worker has one
 // task at most, in the node's view and in fact (G1); every client of a living
-// node is answered exactly once, in time, with the answer to its own task (G2);
+// node is answered exactly once, in time, with the answer to its own task, or
+// its task is dropped while it has been away for 5 s (G2);
 // no guest is passed on (G3); no task waits beside an idle worker (G4); the
 // least recently used worker is next (G5); what is announced differs from the
 // truth for one announce interval at most (G7). [World.Settle] ends all

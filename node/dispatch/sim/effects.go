@@ -62,7 +62,11 @@ func (n *Node) carry(e *dispatch.Effect) {
 		}, nil)
 
 	case dispatch.Drop:
-		n.view.dropped(e.Task)
+		if t, mine := e.Task.(*Task); mine {
+			w.dropped(t)
+		} else {
+			n.view.dropped(e.Task)
+		}
 
 	case dispatch.Ask:
 		to, attempts := w.named(e.To), e.Attempts

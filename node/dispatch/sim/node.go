@@ -70,6 +70,7 @@ func (n *Node) start() {
 	for i := 0; i < len(c.Seed); i += 8 {
 		binary.LittleEndian.PutUint64(c.Seed[i:], w.random.Uint64())
 	}
+	c.Present = func(message any) bool { return message.(*Task).present(w.now) }
 	n.up, n.draining, n.closed, n.incarnation = true, false, false, c.Incarnation
 	n.run++
 	n.core, n.started, n.wake = dispatch.New(c), w.now, -1

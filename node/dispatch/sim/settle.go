@@ -30,7 +30,7 @@ func (n *Node) settled() {
 	if !n.core.Drained() {
 		w.fail("%s still has tasks", n.name)
 	}
-	if s := n.core.Stats(); s.Requests != s.Answered+s.Refused || s.Guests < s.GuestsDone {
+	if s := n.core.Stats(); s.Requests != s.Answered+s.Refused+s.Dropped || s.Guests < s.GuestsDone {
 		w.fail("%s counts wrongly: %+v", n.name, s)
 	}
 	for _, l := range n.core.Loads(n.Time()) {

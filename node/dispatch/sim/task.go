@@ -26,7 +26,18 @@ type Task struct {
 
 	run    int  // of the origin
 	placed bool // was given to a worker or peer
+
+	goes, returns time.Duration // when its client is not there; 0: it always is
 }
+
+// Flap has the client of a task go after some time, and be back so much later.
+func (t *Task) Flap(after, back time.Duration) {
+	t.goes = t.Arrived + after
+	t.returns = t.goes + back
+}
+
+// present reports whether the client is there at a time.
+func (t *Task) present(now time.Duration) bool { return now < t.goes || now >= t.returns }
 
 // String names the task in the log.
 func (t *Task) String() string { return fmt.Sprintf("task %d", t.ID) }
@@ -86,10 +97,19 @@ func (w *World) watch(t *Task) {
 		limit = w.opt.Config.QueueTimeout
 	}
 	w.After(limit+1, func() {
-		if t.Answers == 0 && !t.Lost() && (t.Timeout > 0 || !t.placed) {
+		if t.Answers == 0 && !t.Lost() && (t.Timeout > 0 || !t.placed && t.goes == 0) {
 			w.fail("G2: %v of %s is not answered after %v", t, t.Origin.name, limit)
 		}
 	})
+}
+
+// dropped notes that a task was not started since its client is gone, which
+// counts as an answer.
+func (w *World) dropped(t *Task) {
+	if over := t.Timeout > 0 && w.now >= t.Arrived+t.Timeout; t.present(w.now) || !over && w.now < t.goes+5*time.Second {
+		w.fail("G2: %v is dropped; its client goes at %v and is back at %v", t, t.goes, t.returns)
+	}
+	w.answered(t.Origin, t, 0, "", 0)
 }
 
 // answered notes what the origin tells the client.

@@ -63,7 +63,7 @@ func TestWorlds(t *testing.T) {
 		}
 	}
 	t.Logf("%d worlds, %d events; the nodes' last runs: %+v", worlds(), events, total)
-	if total.DoneAway == 0 || total.Returned == 0 || total.Undelivered == 0 || total.Fenced == 0 || total.Lost == 0 {
+	if total.DoneAway == 0 || total.Returned == 0 || total.Undelivered == 0 || total.Fenced == 0 || total.Lost == 0 || total.Dropped == 0 {
 		t.Error("these worlds are too kind")
 	}
 }
@@ -72,6 +72,7 @@ func sum(a, b dispatch.Stats) dispatch.Stats {
 	a.Requests += b.Requests
 	a.Answered += b.Answered
 	a.Refused += b.Refused
+	a.Dropped += b.Dropped
 	a.Dispatched += b.Dispatched
 	a.Delegated += b.Delegated
 	a.Returned += b.Returned
