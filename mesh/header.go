@@ -22,6 +22,10 @@ const (
 	HeaderCancel  = "Mesh-Cancel"  // READY: where the worker wants to be told that its task counts no more
 	HeaderHops    = "Mesh-Hops"    // reply: 0 done at home, 1 done at a peer
 
+	// HeaderDelegated is the attempt under which a peer got the task, on the reply
+	// to one that was done there: what its node can be asked about (SubjectWhy).
+	HeaderDelegated = "Mesh-Delegated"
+
 	HeaderDelegation = "Mesh-Delegation" // cloud request: see Delegation
 	HeaderCapacity   = "Mesh-Capacity"   // every cloud message: see Capacity
 	HeaderRefusal    = "Mesh-Refusal"    // cloud answer: the delegated task was not done, and why

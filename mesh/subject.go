@@ -9,6 +9,7 @@ const (
 	SubjectReady   = "localbe.ready" // worker to node; ".<service>" names a service
 	SubjectLeave   = "localbe.leave" // worker to node, a request: the polite end
 	SubjectDone    = "localbe.done." // + attempt: the reply subject of a dispatch
+	SubjectWhy     = "localbe.why"   // tool to node, a request: where a task went, and why
 )
 
 // Prefixes of the subjects that cross between nodes, each followed by the name

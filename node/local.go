@@ -23,6 +23,8 @@ func (l *loop) fromLocal(now time.Duration, m *nats.Msg, fx []dispatch.Effect) [
 		l.onReady(now, m)
 	case subject == mesh.SubjectLeave:
 		l.onLeave(now, m)
+	case subject == mesh.SubjectWhy:
+		l.onWhy(m)
 	case strings.HasPrefix(subject, mesh.SubjectRequest):
 		return l.onRequest(now, m, fx)
 	case strings.HasPrefix(subject, mesh.SubjectCloud):

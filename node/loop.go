@@ -124,6 +124,7 @@ func (l *loop) subscribe() error {
 		{mesh.SubjectRequest, l.clients},
 		{mesh.SubjectRequest + ".>", l.clients},
 		{mesh.SubjectCloud + "*", l.clients},
+		{mesh.SubjectWhy, l.clients},
 	} {
 		sub, err := l.plane.local.ChanSubscribe(s.subject, s.to)
 		if err != nil {

@@ -108,6 +108,8 @@ func (l *loop) sign(header nats.Header, e *dispatch.Effect) nats.Header {
 		header[mesh.HeaderNode] = []string{l.cfg.Name}
 		header[mesh.HeaderWorker] = []string{e.Worker}
 		header[mesh.HeaderAttempt] = []string{e.Attempt.String()}
+	} else {
+		header[mesh.HeaderDelegated] = []string{e.Attempt.String()}
 	}
 	hops := "0"
 	if e.Guest || e.Hops > 0 {

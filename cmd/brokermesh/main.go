@@ -33,7 +33,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(nodeCommand(), demoCommand(), watchCommand(), workerCommand(), simCommand())
+	root.AddCommand(nodeCommand(), demoCommand(), watchCommand(), workerCommand(), simCommand(), whyCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -7,7 +7,7 @@ import (
 )
 
 // Config sets up a Core. DefaultConfig has the values to start from; all
-// fields but AttemptTimeout, Present, Inspect and AnnounceInterval must be set.
+// fields but AttemptTimeout, Present, Inspect, Decisions and AnnounceInterval must be set.
 type Config struct {
 	Name        string           // of this node
 	Incarnation mesh.Incarnation // of this run of it; not zero
@@ -26,6 +26,8 @@ type Config struct {
 	DedupBytes  int                                         // how many bytes of answers are kept
 	Inspect     func(answer any) (size int, code mesh.Code) // of an answer: its bytes, and its code if it is an error; nil: none
 
+	Decisions int // how many of the last ones can be asked for; 0: none
+
 	AnnounceInterval time.Duration // least time between two announcements; 0: by the service time, see mesh.Interval
 	Heartbeat        time.Duration // most time between two announcements
 	PeerExpiry       time.Duration // silence after which a peer is gone
@@ -42,6 +44,7 @@ func DefaultConfig() Config {
 		QueueTimeout: 4 * time.Second, // the nats command waits 5
 		MaxAttempts:  5,
 		DedupWindow:  2 * time.Minute,
+		Decisions:    1024,
 		DedupBytes:   64 << 20,
 		Heartbeat:    time.Second,
 		PeerExpiry:   3 * time.Second, // three heartbeats

@@ -38,6 +38,9 @@ type Core struct {
 	draining  bool
 	leaving   bool
 
+	decisions decisions
+	view      mesh.Home // of the last look at the peers
+
 	stats Stats
 }
 
@@ -56,6 +59,7 @@ func New(cfg Config) *Core {
 		nextAside:  never,
 		nextTrial:  never,
 		nextTry:    never,
+		decisions:  decisions{ring: make([]decision, cfg.Decisions)},
 		announcer:  mesh.Announcer{Interval: mesh.Interval(0), Heartbeat: cfg.Heartbeat},
 	}
 }

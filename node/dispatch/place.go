@@ -45,7 +45,11 @@ func (c *Core) settleBy(now time.Duration, t *task, r mesh.Route, fx []Effect) [
 		}
 		c.setAside(now, t)
 	}
-	return c.overflow(now, s, fx)
+	fx = c.overflow(now, s, fx)
+	if t.place == waiting {
+		c.noteQueued(now, t)
+	}
+	return fx
 }
 
 // feed gives waiting tasks of the service to idle workers, oldest first, and to
@@ -75,6 +79,7 @@ func (c *Core) overflow(now time.Duration, s *service, fx []Effect) []Effect {
 		for s.queue.n > 0 {
 			h = c.home(now, s)
 			h.Excess = c.excess(h, s)
+			c.view = h
 			r := c.peers.Overflow(now, s.name, h, c.random)
 			if r.Peer == nil {
 				if r.Later {
@@ -111,6 +116,7 @@ func (c *Core) route(now time.Duration, s *service) mesh.Route {
 	h := c.home(now, s)
 	h.Waiting = s.queue.n + 1
 	h.Excess = h.Waiting
+	c.view = h
 	return c.peers.Overflow(now, s.name, h, c.random)
 }
 
@@ -126,6 +132,9 @@ func (c *Core) dispatch(now time.Duration, t *task, w *worker, fx []Effect) []Ef
 	}
 	c.due.set(t, due)
 	c.stats.Dispatched++
+	if t.noted > 0 {
+		c.noteDispatched(now, t, w)
+	}
 	c.changed(now)
 	return append(fx, Effect{Do: Dispatch, Task: t.message, To: w.id.Inbox, Attempt: w.attempt, Left: t.left(now)})
 }
@@ -144,6 +153,7 @@ func (c *Core) delegate(now time.Duration, t *task, r mesh.Route, fx []Effect) [
 	t.number = p.Sent(now, t.service.name)
 	c.due.set(t, t.deadline)
 	c.stats.Delegated++
+	c.noteDelegated(now, t, r)
 	return append(fx, Effect{
 		Do: Delegate, Task: t.message, To: p.Name, Attempt: t.attempt, Service: t.service.name,
 		Age: now - t.arrived, Left: t.left(now), Losses: t.losses, Number: t.number, Patience: patience,

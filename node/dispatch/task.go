@@ -33,6 +33,7 @@ type task struct {
 	sends      int // times it was delegated
 	service    *service
 	message    any
+	noted      uint64 // its number among the tasks of the decisions; 0: none is about it
 
 	arrived  time.Duration // at its origin: the age orders the queue
 	queued   time.Duration // while waiting or absent: since when

@@ -74,7 +74,7 @@ func coreConfig(c Config, n *coreNode) dispatch.Config {
 		binary.LittleEndian.PutUint64(cfg.Seed[i:], r.Uint64())
 	}
 	cfg.QueueLimit, cfg.QueueTimeout, cfg.MaxAttempts = math.MaxInt, unlimited, math.MaxInt
-	cfg.AnnounceInterval = c.Interval
+	cfg.AnnounceInterval, cfg.Decisions = c.Interval, 0
 	cfg.Heartbeat = max(cfg.Heartbeat, c.Interval)
 	cfg.PeerExpiry = max(cfg.PeerExpiry, 3*cfg.Heartbeat)
 	return cfg

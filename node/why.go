@@ -1,0 +1,36 @@
+package node
+
+import (
+	"encoding/json"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/brokermesh/brokermesh/mesh"
+)
+
+// maxTold bounds how many decisions are told at once: the newest.
+const maxTold = 256
+
+// onWhy answers a question where a task went, and why: the one of the attempt
+// that is the payload, or, without, the last ones.
+func (l *loop) onWhy(m *nats.Msg) {
+	if m.Reply == "" {
+		return
+	}
+	var attempt mesh.Attempt
+	if len(m.Data) > 0 {
+		var err error
+		if attempt, err = mesh.ParseAttempt(string(m.Data)); err != nil {
+			l.refuse(m, mesh.CodeBadRequest, err.Error())
+			return
+		}
+	}
+	told := l.core.Decisions(l.began, attempt)
+	told = told[max(0, len(told)-maxTold):]
+	data, err := json.Marshal(mesh.Decisions{Node: l.cfg.Name, Decisions: told})
+	if err != nil {
+		l.refuse(m, mesh.CodeFailed, err.Error())
+		return
+	}
+	l.publish(&nats.Msg{Subject: m.Reply, Data: data})
+}
