@@ -215,8 +215,12 @@ func TestBareNamedService(t *testing.T) {
 	worker.pub(task.reply, "", "HELLO")
 	answer := client.next()
 	expectGivenBy(t, answer, "DC2", "1", task)
-	if len(answer.header) != 4 || answer.body != "HELLO" {
+	if len(answer.header) != 5 || answer.body != "HELLO" {
 		t.Errorf("answered with %+v", answer)
+	}
+	client.pub("localbe.why", "answers", answer.get("Mesh-Delegated"))
+	if told := client.next(); !strings.Contains(told.body, `"service":"upper-case","did":"delegated","to":"DC2","attempt":"`+answer.get("Mesh-Delegated")+`"`) {
+		t.Errorf("told %+v", told)
 	}
 
 	client.pub("localfe.upper-case", "answers", "bare")
