@@ -28,6 +28,7 @@ type Config struct {
 	Peers            []string      `split_words:"true" desc:"MESH_CLUSTER_LISTEN of other nodes, separated by commas; one is enough, it tells of the rest" allowed:"host:port, separated by commas"`
 	CloudURL         string        `split_words:"true" desc:"an existing NATS as cloud plane instead of an embedded server: its URLs, separated by commas" allowed:"nats://, tls://, ws:// or wss:// and host, separated by commas; not together with MESH_PEERS"`
 	CloudCreds       string        `split_words:"true" desc:"credentials file for MESH_CLOUD_URL" allowed:"a file that can be read; only with MESH_CLOUD_URL"`
+	HealthListen     string        `split_words:"true" desc:"where HTTP probes ask: GET /healthz, is the process alive; GET /readyz, does the node serve; nowhere by default" allowed:"host:port; port 0 takes a free one"`
 	QueueLimit       int           `split_words:"true" default:"10000" desc:"tasks that may wait; one more is refused with 429" allowed:"a number from 1 to 10000000; 0: the default"`
 	QueueTimeout     time.Duration `split_words:"true" default:"4s" desc:"how long a task without a Mesh-Timeout may wait to start, then 503" allowed:"a duration such as 4s or 500ms, at most 720h; 0: the default"`
 
@@ -116,6 +117,7 @@ func (c Config) check() error {
 	want(!slices.ContainsFunc(c.Peers, notAPeer), "Peers", strings.Join(c.Peers, ","))
 	want(c.CloudURL == "" || isCloudURL(c.CloudURL) && len(c.Peers) == 0, "CloudURL", redact(c.CloudURL))
 	want(c.CloudCreds == "" || c.CloudURL != "" && isReadable(c.CloudCreds), "CloudCreds", c.CloudCreds)
+	want(c.HealthListen == "" || isAddress(c.HealthListen), "HealthListen", c.HealthListen)
 	want(1 <= c.QueueLimit && c.QueueLimit <= 10_000_000, "QueueLimit", strconv.Itoa(c.QueueLimit))
 	want(0 < c.QueueTimeout && c.QueueTimeout <= mesh.MaxTimeout, "QueueTimeout", c.QueueTimeout.String())
 	want(0 <= c.AttemptTimeout && c.AttemptTimeout <= mesh.MaxTimeout, "AttemptTimeout", c.AttemptTimeout.String())

@@ -287,7 +287,11 @@ func (l *loop) takeMore() {
 func (l *loop) tick() {
 	now := l.now()
 	if now >= l.core.Wake() {
+		stalls := l.core.Stats().Stalls
 		l.apply(l.core.Tick(now, l.fx[:0]))
+		if l.core.Stats().Stalls > stalls {
+			l.log.Error("tasks wait beside idle workers; this is a fault of the node", "services", l.core.Stalled())
+		}
 	}
 	if now >= l.nextLazy {
 		for _, r := range l.lazy {

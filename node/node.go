@@ -34,8 +34,9 @@ type Node struct {
 	killed sync.Once
 
 	// Set before ready is closed, and not changed after.
-	local *localServer
-	cloud *cloudPlane
+	local  *localServer
+	cloud  *cloudPlane
+	health string // URL; "": none
 
 	loop      *loop
 	processes *supervise.Supervisor // nil: the node has no worker processes
@@ -87,6 +88,11 @@ func (n *Node) serve(ctx context.Context) (err error) {
 	if err := checkFree("Listen", n.cfg.Listen); err != nil {
 		return err // rather now than after a question to the mesh
 	}
+	endHealth, err := n.startHealth()
+	if err != nil {
+		return err
+	}
+	defer endHealth()
 	p := &plane{log: n.log}
 	if n.cloud, err = openCloudPlane(id, n.cfg, p.onError(), n.log); err != nil {
 		return err
@@ -183,8 +189,8 @@ func (n *Node) Ready() <-chan struct{} { return n.ready }
 // Done returns a channel that is closed when Run has returned.
 func (n *Node) Done() <-chan struct{} { return n.ended }
 
-// LocalURL is where clients and workers connect. It, CloudURL and ClusterAddr
-// are empty until the node is ready.
+// LocalURL is where clients and workers connect. It, CloudURL, ClusterAddr and
+// HealthURL are empty until the node is ready.
 func (n *Node) LocalURL() string { return n.ifReady(func() string { return n.local.ClientURL() }) }
 
 // CloudURL is where tools connect to the cloud plane.
@@ -195,6 +201,9 @@ func (n *Node) CloudURL() string { return n.ifReady(func() string { return redac
 func (n *Node) ClusterAddr() string {
 	return n.ifReady(func() string { return n.cloud.clusterAddr() })
 }
+
+// HealthURL is where HTTP probes ask; "" if they cannot. See Config.HealthListen.
+func (n *Node) HealthURL() string { return n.ifReady(func() string { return n.health }) }
 
 func (n *Node) ifReady(get func() string) string {
 	select {

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/brokermesh/brokermesh/mesh"
 	"github.com/brokermesh/brokermesh/node/dispatch"
@@ -15,6 +16,7 @@ type Stats = dispatch.Stats
 // View is what a node knows at one moment.
 type View struct {
 	Stats      Stats
+	Unready    string            // why nobody should send it tasks now; "": it serves
 	Complaints map[string]uint64 // what others got wrong, by kind
 	Services   []mesh.Load       // of the node itself, in order of name
 	Processes  supervise.Status  // the node's own worker processes; zero if it has none
@@ -82,6 +84,25 @@ func (n *Node) Await(ctx context.Context, holds func(View) bool) (View, error) {
 	}
 }
 
+// unready returns why the node does not serve as it should, "" if it does. That
+// the cloud plane cannot be reached is no reason: it goes on alone.
+func (l *loop) unready() string {
+	up := l.node.local.Running() && l.plane.local.IsConnected()
+	return unready(l.ending, up, l.core.Stalled())
+}
+
+func unready(ending, up bool, stalled []string) string {
+	switch {
+	case ending:
+		return "shutting down"
+	case !up:
+		return "the local server cannot be reached"
+	case len(stalled) > 0:
+		return fmt.Sprintf("tasks wait beside idle workers, of services %q", stalled)
+	}
+	return ""
+}
+
 var errEnded = errors.New("the node has ended")
 
 // show looks whether a condition that somebody waits for holds now.
@@ -90,7 +111,7 @@ func (l *loop) show() {
 		return
 	}
 	view := View{
-		Stats: l.core.Stats(), Complaints: l.complaints.counts(),
+		Stats: l.core.Stats(), Unready: l.unready(), Complaints: l.complaints.counts(),
 		Services: l.core.Loads(l.now()), Peers: l.core.Peers(),
 	}
 	if l.node.processes != nil {

@@ -31,6 +31,7 @@ type Core struct {
 	aside     []*worker // that get no task for a while
 	nextAside time.Duration
 	nextTrial time.Duration // of a peer that is aside
+	nextStall time.Duration // that is looked for
 	nextTry   time.Duration // of tasks that wait by chance
 
 	announcer mesh.Announcer
@@ -83,7 +84,7 @@ func (c *Core) Wake() time.Duration {
 }
 
 // Tick does what is due at time now: deadlines, silent peers, questions about
-// delegated tasks, the announcement.
+// delegated tasks, a look for stalls, the announcement.
 func (c *Core) Tick(now time.Duration, fx []Effect) []Effect {
 	for len(c.due) > 0 && c.due[0].due <= now {
 		fx = c.overdue(now, c.due[0], fx)
@@ -103,6 +104,9 @@ func (c *Core) Tick(now time.Duration, fx []Effect) []Effect {
 	if now >= c.nextTry {
 		c.nextTry = never
 		fx = c.feedAll(now, fx)
+	}
+	if now >= c.nextStall {
+		c.lookForStalls(now)
 	}
 	if now >= c.announcer.Next() {
 		c.announcer.Interval = c.interval()

@@ -26,6 +26,8 @@ type service struct {
 
 	toldIdle   bool // the last announcement had an idle worker
 	toldExcess bool // the last announcement had tasks for peers
+
+	stalled int // looks in a row that found a waiting task and an idle worker
 }
 
 // ran takes the time of one more run into the average. It goes back over some

@@ -21,4 +21,5 @@ type Stats struct {
 	PutAside      uint64 // times that a worker failed too often and was put aside
 	PeersAside    uint64 // times that a peer failed too often and was put aside
 	Fenced        uint64 // answers to attempts that are no more
+	Stalls        uint64 // times that a task waited beside an idle worker for a second: a fault of the node
 }
