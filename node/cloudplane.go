@@ -105,7 +105,7 @@ func (c *cloudPlane) connect(opts ...nats.Option) (*nats.Conn, error) {
 	if c.server == nil {
 		return nats.Connect(c.url, append(c.creds, opts...)...)
 	}
-	return nats.Connect("", append([]nats.Option{nats.InProcessServer(c.server)}, opts...)...)
+	return dial(c.server, opts...)
 }
 
 func (c *cloudPlane) close() {

@@ -221,7 +221,7 @@ func (n *Node) Connect(ctx context.Context, opts ...nats.Option) (*nats.Conn, er
 	if err := n.await(ctx); err != nil {
 		return nil, err
 	}
-	return nats.Connect("", append([]nats.Option{nats.InProcessServer(n.local)}, opts...)...)
+	return dial(n.local.Server, opts...)
 }
 
 // ConnectCloud is Connect for the node's side of the cloud plane.

@@ -190,13 +190,19 @@ func (s *localServer) systemUser() nats.Option {
 	return nats.Nkey(public, s.system.Sign)
 }
 
+// dial connects in process to an embedded server. A timeout for writes would cost
+// a timer each, and be of no use: the server is in this process, and cuts off who
+// does not read.
+func dial(s *server.Server, opts ...nats.Option) (*nats.Conn, error) {
+	return nats.Connect("", append([]nats.Option{nats.InProcessServer(s), nats.FlusherTimeout(0)}, opts...)...)
+}
+
 // connect connects in process to an embedded server of this node, for the
 // node's own use: it never gives up and buffers nothing while disconnected.
 func connect(s *server.Server, name string, opts ...nats.Option) (*nats.Conn, error) {
-	opts = append([]nats.Option{
-		nats.InProcessServer(s), nats.Name(name), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1), nats.ReconnectWait(50 * time.Millisecond),
-	}, opts...)
-	nc, err := nats.Connect("", opts...)
+	nc, err := dial(s, append([]nats.Option{
+		nats.Name(name), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1), nats.ReconnectWait(50 * time.Millisecond),
+	}, opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", s.Name(), err)
 	}
