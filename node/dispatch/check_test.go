@@ -22,8 +22,11 @@ func check(c *Core) error {
 }
 
 func checkTasks(c *Core) error {
-	waitingN, awayN, guests := 0, 0, 0
+	waitingN, awayN, guests, last := 0, 0, 0, 0
 	for i, t := range c.tasks.all {
+		if t.last {
+			last++
+		}
 		if int(t.slot) != i {
 			return fmt.Errorf("task of slot %d at %d", t.slot, i)
 		}
@@ -63,6 +66,9 @@ func checkTasks(c *Core) error {
 	}
 	if err := checkKept(c); err != nil {
 		return err
+	}
+	if last != c.last {
+		return fmt.Errorf("%d tasks from before the drain, not %d", last, c.last)
 	}
 	if waitingN != c.waiting || awayN != c.away || guests != len(c.guests) {
 		return fmt.Errorf("%d waiting, %d away, %d guests; counted %d, %d, %d", c.waiting, c.away, len(c.guests), waitingN, awayN, guests)

@@ -37,6 +37,7 @@ type Core struct {
 	announcer mesh.Announcer
 	sequence  uint64
 	draining  bool
+	last      int // tasks that were here when the drain began
 	leaving   bool
 
 	decisions decisions

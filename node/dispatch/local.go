@@ -68,7 +68,7 @@ func (c *Core) room(now time.Duration, s *service, r Request) (way mesh.Route, f
 	if !c.draining && !full {
 		return way, "", 0
 	}
-	if !r.Here && !c.leaving {
+	if !r.Here && !c.leaving && (!c.draining || c.last > 0) {
 		way = c.route(now, s)
 	}
 	switch {

@@ -269,6 +269,9 @@ func (c *Core) end(now time.Duration, t *task) {
 		s.guests--
 	}
 	s.tasks--
+	if t.last {
+		c.last--
+	}
 	c.tasks.release(t)
 	c.services.tidy(s)
 	c.changed(now)

@@ -195,9 +195,17 @@ func (c *Core) feedNamed(now time.Duration, service string, fx []Effect) []Effec
 func (c *Core) Peers() []mesh.PeerView { return c.peers.Views() }
 
 // Drain begins the end: capacity 0 is announced at once, guests are returned,
-// new tasks go to peers or are refused.
+// new tasks go to peers or are refused. When the tasks that there were are done,
+// new ones are refused in any case: a node that goes on passing them on would
+// never be done.
 func (c *Core) Drain(now time.Duration) {
 	c.draining = true
+	for _, t := range c.tasks.all {
+		if t.place != nowhere && !t.last {
+			t.last = true
+			c.last++
+		}
+	}
 	c.changed(now)
 }
 
