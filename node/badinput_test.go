@@ -175,16 +175,7 @@ func TestFlood(t *testing.T) {
 	answers := ask(t, client, task("x"))
 	got := receive(t, w.tasks)
 
-	// A condition that somebody waits for is looked at by the loop itself.
-	stands, goOn := make(chan struct{}), make(chan struct{})
-	go func() {
-		_, _ = m.Node("DC1").Await(t.Context(), func(node.View) bool {
-			close(stands)
-			<-goOn
-			return true
-		})
-	}()
-	receive(t, stands)
+	goOn := stall(t, m, "DC1")
 	for range 1<<16 + 1000 {
 		if err := flood.Publish(mesh.SubjectRequest, nil); err != nil {
 			t.Fatal(err)
@@ -194,7 +185,7 @@ func TestFlood(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.answer(got, nil, got.Data)
-	close(goOn)
+	goOn()
 	wantAnswer(t, receive(t, answers), "x", "DC1")
 	m.AwaitIdle("DC1", "", 1)
 }

@@ -46,7 +46,7 @@ func faults(err error) []node.Fault {
 
 var defaults = node.Config{
 	Listen: "127.0.0.1:4222", CloudListen: "127.0.0.1:4223", ClusterListen: "127.0.0.1:6222",
-	QueueLimit: 10_000, QueueTimeout: 4 * time.Second, MaxAttempts: 5, DrainTimeout: 30 * time.Second,
+	QueueLimit: 10_000, QueueBytes: 256 << 20, QueueTimeout: 4 * time.Second, MaxAttempts: 5, DrainTimeout: 30 * time.Second,
 	DedupWindow: 2 * time.Minute, DedupBytes: 64 << 20,
 	LogLevel: "info", LogFormat: "text",
 }
@@ -60,12 +60,12 @@ func TestConfigFromEnv(t *testing.T) {
 		{"nothing set", nil, func(*node.Config) {}},
 		{"everything set", map[string]string{
 			"MESH_NAME": "DC1", "MESH_LISTEN": "0.0.0.0:1", "MESH_CLOUD_LISTEN": "[::1]:2", "MESH_CLUSTER_LISTEN": "host.example:0", "MESH_HEALTH_LISTEN": "127.0.0.1:8080",
-			"MESH_PEERS": "a:1,b:2", "MESH_QUEUE_LIMIT": "7", "MESH_QUEUE_TIMEOUT": "1m", "MESH_ATTEMPT_TIMEOUT": "2s", "MESH_MAX_ATTEMPTS": "3",
+			"MESH_PEERS": "a:1,b:2", "MESH_QUEUE_LIMIT": "7", "MESH_QUEUE_BYTES": "8", "MESH_QUEUE_TIMEOUT": "1m", "MESH_ATTEMPT_TIMEOUT": "2s", "MESH_MAX_ATTEMPTS": "3",
 			"MESH_DRAIN_TIMEOUT": "1500ms", "MESH_DEDUP_WINDOW": "1h", "MESH_DEDUP_BYTES": "9", "MESH_WORKERS": "4", "MESH_WORKER_COMMAND": "sort | uniq", "MESH_LOG_LEVEL": "debug", "MESH_LOG_FORMAT": "json",
 		}, func(c *node.Config) {
 			*c = node.Config{
 				Name: "DC1", Listen: "0.0.0.0:1", CloudListen: "[::1]:2", ClusterListen: "host.example:0", HealthListen: "127.0.0.1:8080",
-				Peers: []string{"a:1", "b:2"}, QueueLimit: 7, QueueTimeout: time.Minute, AttemptTimeout: 2 * time.Second, MaxAttempts: 3,
+				Peers: []string{"a:1", "b:2"}, QueueLimit: 7, QueueBytes: 8, QueueTimeout: time.Minute, AttemptTimeout: 2 * time.Second, MaxAttempts: 3,
 				DrainTimeout: 1500 * time.Millisecond, DedupWindow: time.Hour, DedupBytes: 9, Workers: 4, WorkerCommand: "sort | uniq", LogLevel: "debug", LogFormat: "json",
 			}
 		}},
@@ -131,7 +131,7 @@ func variables() []string {
 var wrong = map[string]string{
 	"MESH_NAME": "a.b", "MESH_LISTEN": "4222", "MESH_CLOUD_LISTEN": ":4223", "MESH_CLUSTER_LISTEN": "a:65536", "MESH_CLUSTER_ADVERTISE": "a:0", "MESH_PEERS": "a:1,b",
 	"MESH_CLOUD_URL": "http://a", "MESH_CLOUD_CREDS": "/there/is/no/such.creds", "MESH_HEALTH_LISTEN": "8080",
-	"MESH_QUEUE_LIMIT": "many", "MESH_QUEUE_TIMEOUT": "4", "MESH_ATTEMPT_TIMEOUT": "-1s", "MESH_MAX_ATTEMPTS": "1001",
+	"MESH_QUEUE_LIMIT": "many", "MESH_QUEUE_BYTES": "1G", "MESH_QUEUE_TIMEOUT": "4", "MESH_ATTEMPT_TIMEOUT": "-1s", "MESH_MAX_ATTEMPTS": "1001",
 	"MESH_DEDUP_WINDOW": "2", "MESH_DEDUP_BYTES": "64M", "MESH_DRAIN_TIMEOUT": "-30s", "MESH_WORKERS": "many", "MESH_WORKER_COMMAND": " ", "MESH_WORKER_PROCESS": " ", "MESH_LOG_LEVEL": "loud", "MESH_LOG_FORMAT": "xml",
 }
 
@@ -165,6 +165,7 @@ func TestNewFaults(t *testing.T) {
 		"MESH_PEERS":          func(c *node.Config) { c.Peers = []string{"a:0"} },
 		"MESH_HEALTH_LISTEN":  func(c *node.Config) { c.HealthListen = ":8080" },
 		"MESH_QUEUE_LIMIT":    func(c *node.Config) { c.QueueLimit = -1 },
+		"MESH_QUEUE_BYTES":    func(c *node.Config) { c.QueueBytes = -1 },
 		"MESH_DEDUP_WINDOW":   func(c *node.Config) { c.DedupWindow = -1 },
 		"MESH_DEDUP_BYTES":    func(c *node.Config) { c.DedupBytes = -1 },
 		"MESH_WORKERS":        func(c *node.Config) { c.Workers = 1 }, // without a command

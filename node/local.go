@@ -160,7 +160,7 @@ func (l *loop) request(now time.Duration, m *nats.Msg, service string, here bool
 	}
 	return l.core.Request(now, dispatch.Request{
 		ID: id, Hash: hash,
-		Service: service, Timeout: timeout, Message: m,
+		Service: service, Client: clientOf(m.Reply), Timeout: timeout, Message: m,
 		Here: here || !l.link.Fits(m.Size()), // too large to cross: done here or not at all
 	}, fx)
 }

@@ -31,11 +31,11 @@ type loop struct {
 	hash  maphash.Seed // of payloads
 	began time.Time
 
-	// The local flow, each in the order of the dispatch connection. What the
-	// NATS library drops of a flood of requests must not be a worker's answer:
-	// that worker would be taken for busy for ever.
+	// The local flow. That of the workers is in the order of the dispatch
+	// connection, and no flood of requests keeps an answer of theirs out: that
+	// worker would be taken for busy for ever.
 	workers chan *nats.Msg
-	clients chan *nats.Msg
+	clients *intake
 
 	subs     []*nats.Subscription
 	found    chan counted
@@ -80,7 +80,8 @@ const (
 func newLoop(n *Node, p *plane) (*loop, error) {
 	cfg := dispatch.DefaultConfig()
 	cfg.Name, cfg.Incarnation = n.cfg.Name, n.incarnation
-	cfg.QueueLimit, cfg.QueueTimeout = n.cfg.QueueLimit, n.cfg.QueueTimeout
+	cfg.QueueLimit, cfg.QueueBytes, cfg.QueueTimeout = n.cfg.QueueLimit, n.cfg.QueueBytes, n.cfg.QueueTimeout
+	cfg.Size = func(task any) int { return task.(*nats.Msg).Size() }
 	cfg.AttemptTimeout, cfg.MaxAttempts = n.cfg.AttemptTimeout, n.cfg.MaxAttempts
 	cfg.Present = func(task any) bool {
 		return n.local.listens(task.(*nats.Msg).Reply) || p.link.Carried(task.(*nats.Msg))
@@ -96,7 +97,7 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 		node: n, cfg: n.cfg, log: n.log, plane: p, link: p.link,
 		core: dispatch.New(cfg), began: time.Now(), hash: maphash.MakeSeed(),
 		workers:    make(chan *nats.Msg, buffered),
-		clients:    make(chan *nats.Msg, buffered),
+		clients:    newIntake(p.local, n.cfg.Name),
 		found:      make(chan counted),
 		conflict:   make(chan error, 1),
 		checkDone:  make(chan struct{}, 1),
@@ -121,10 +122,10 @@ func (l *loop) subscribe() error {
 		{mesh.SubjectLeave, l.workers},
 		{mesh.SubjectReady, l.workers},
 		{mesh.SubjectReady + ".>", l.workers},
-		{mesh.SubjectRequest, l.clients},
-		{mesh.SubjectRequest + ".>", l.clients},
-		{mesh.SubjectCloud + "*", l.clients},
-		{mesh.SubjectWhy, l.clients},
+		{mesh.SubjectRequest, l.clients.arrived},
+		{mesh.SubjectRequest + ".>", l.clients.arrived},
+		{mesh.SubjectCloud + "*", l.clients.arrived},
+		{mesh.SubjectWhy, l.clients.arrived},
 	} {
 		sub, err := l.plane.local.ChanSubscribe(s.subject, s.to)
 		if err != nil {
@@ -158,6 +159,8 @@ func (l *loop) serve(ctx context.Context) error {
 		defer close(counting)
 		l.census.run(life.Done())
 	}()
+	l.clients.guard()
+	defer l.clients.end()
 	defer func() {
 		die()
 		<-counting
@@ -194,8 +197,9 @@ func (l *loop) serve(ctx context.Context) error {
 			l.onEnded(client)
 		case m := <-l.workers:
 			l.take(m)
-		case m := <-l.clients:
+		case m := <-l.clients.arrived:
 			l.take(m)
+		case <-l.clients.more:
 		case m := <-l.link.Messages():
 			l.takeCloud(m)
 		case result := <-l.found:
@@ -271,11 +275,9 @@ func (l *loop) takeMore() {
 			none = false
 		default:
 		}
-		select {
-		case m := <-l.clients:
+		if m := l.clients.next(); m != nil {
 			l.take(m)
 			none = false
-		default:
 		}
 		if none {
 			return
@@ -299,6 +301,9 @@ func (l *loop) tick() {
 		}
 		l.lazy, l.nextLazy = l.lazy[:0], now+lazyEvery
 		l.checkRelays(now)
+		if refused := l.clients.refused.Swap(0); refused > 0 {
+			l.complaints.add(now, "requests were refused that the node had no time for", "requests", refused)
+		}
 		l.census.look()
 	}
 }
@@ -308,6 +313,7 @@ func (l *loop) tick() {
 func (l *loop) end() error {
 	l.ending = true
 	l.core.Shut()
+	l.clients.end()
 	var errs []error
 	for _, sub := range l.subs {
 		errs = append(errs, sub.Drain()) // what is on its way still arrives
@@ -326,7 +332,7 @@ func (l *loop) end() error {
 // takeAll takes what the servers have for the node by now.
 func (l *loop) takeAll() error {
 	err := l.flush()
-	for range max(len(l.workers), len(l.clients), len(l.link.Messages()))/burst + 1 {
+	for range max(len(l.workers), l.clients.waiting(), len(l.link.Messages()))/burst + 1 {
 		l.takeMore()
 	}
 	return err

@@ -31,6 +31,7 @@ func (c *Core) present(now time.Duration, t *task) bool {
 func (c *Core) setAside(now time.Duration, t *task) {
 	t.place, t.queued = absent, now
 	c.waiting++
+	c.hold(t)
 	c.lookAgain(now, t)
 }
 

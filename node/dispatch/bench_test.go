@@ -116,3 +116,33 @@ func BenchmarkPeerState(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkFull is a queue of many clients, nearly full: each request is looked up
+// with its client.
+func BenchmarkFull(b *testing.B) {
+	const clients = 1000
+	c, fx, now := benchmarkCore(), make([]Effect, 0, 8), time.Duration(0)
+	fx = c.Ready(0, Ready{ID: WorkerID{Inbox: "w", Client: 1}}, fx)
+	var message any = "task"
+	request := Request{Message: message, Timeout: time.Hour}
+	names := make([]string, clients)
+	for i := range names {
+		names[i] = fmt.Sprintf("_INBOX.%022d", i)
+	}
+	fx = c.Request(now, request, fx[:0])
+	held := fx[0].Attempt
+	for i := range c.cfg.QueueLimit - 10 {
+		request.Client = names[i%clients]
+		c.Request(now, request, nil)
+	}
+	i := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		now += time.Microsecond
+		request.Client = names[i%clients]
+		i++
+		fx = c.Request(now, request, fx[:0])
+		fx = c.Done(now, held, message, fx[:0])
+		held = fx[1].Attempt // after the reply
+	}
+}

@@ -13,7 +13,7 @@ import (
 // of the guarantees that can be seen from inside does not hold. It counts for
 // itself whatever the core keeps a count of.
 func check(c *Core) error {
-	for _, part := range []func(*Core) error{checkTasks, checkWorkers, checkServices, checkQueues, checkPeers, checkDues} {
+	for _, part := range []func(*Core) error{checkTasks, checkWorkers, checkServices, checkQueues, checkRoom, checkPeers, checkDues} {
 		if err := part(c); err != nil {
 			return err
 		}
@@ -190,6 +190,32 @@ func checkWorkers(c *Core) error {
 	}
 	if byClient != used {
 		return fmt.Errorf("%d workers, %d by client", used, byClient)
+	}
+	return nil
+}
+
+func checkRoom(c *Core) error {
+	clients, bytes := make(map[string]client), 0
+	for _, t := range c.tasks.all {
+		if t.place != waiting && t.place != joined && t.place != absent {
+			if t.client != nil || t.size != 0 {
+				return fmt.Errorf("task %d at place %d counts as waiting", t.slot, t.place)
+			}
+			continue
+		}
+		bytes += t.size
+		if !t.guest {
+			k := clients[t.from]
+			clients[t.from] = client{t.from, k.n + 1, k.bytes + t.size}
+		}
+	}
+	for name, k := range clients {
+		if got := c.clients[name]; got == nil || *got != k {
+			return fmt.Errorf("client %q has %+v waiting; counted %+v", name, got, k)
+		}
+	}
+	if bytes != c.waitingBytes || len(clients) != len(c.clients) {
+		return fmt.Errorf("%d bytes of %d clients wait; counted %d and %d", c.waitingBytes, len(c.clients), bytes, len(clients))
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func (c *Core) closedToGuest(now time.Duration, s *service, d mesh.Delegation) s
 		return "node " + c.cfg.Name + " is shutting down"
 	case s.idle.head != nil:
 		return ""
-	case c.waiting >= c.cfg.QueueLimit || !c.home(now, s).Accepts(d.Patience, c.peers.RoundTripTo(d.Origin)):
+	case c.waiting >= c.cfg.QueueLimit || c.waitingBytes >= c.cfg.QueueBytes || !c.home(now, s).Accepts(d.Patience, c.peers.RoundTripTo(d.Origin)):
 		return "no idle worker"
 	}
 	return ""

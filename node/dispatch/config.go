@@ -13,10 +13,12 @@ type Config struct {
 	Incarnation mesh.Incarnation // of this run of it; not zero
 	Seed        [32]byte         // of every random choice; unguessable outside tests
 
-	QueueLimit     int           // waiting tasks beyond which a new one is refused
-	QueueTimeout   time.Duration // bounds the wait of a task that has no deadline of its own
-	AttemptTimeout time.Duration // bounds one run on a worker; 0: only the task's deadline does
-	MaxAttempts    int           // a task that was lost with so many workers or peers fails
+	QueueLimit     int                   // waiting tasks beyond which a new one is refused
+	QueueBytes     int                   // of waiting tasks, beyond which a new one is refused
+	Size           func(message any) int // of a task, in bytes; nil: none has any
+	QueueTimeout   time.Duration         // bounds the wait of a task that has no deadline of its own
+	AttemptTimeout time.Duration         // bounds one run on a worker; 0: only the task's deadline does
+	MaxAttempts    int                   // a task that was lost with so many workers or peers fails
 
 	// Present tells whether the client that sent a request waits for its answer.
 	// It is asked of one that has waited and is about to be started. nil: always.
@@ -41,6 +43,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		QueueLimit:   10_000,
+		QueueBytes:   256 << 20,
 		QueueTimeout: 4 * time.Second, // the nats command waits 5
 		MaxAttempts:  5,
 		DedupWindow:  2 * time.Minute,

@@ -10,17 +10,20 @@ import (
 // Core is the state of one node. Times given to its methods are since the
 // node's start and must not go back.
 type Core struct {
-	cfg      Config
-	random   *rand.Rand
-	tasks    tasks
-	due      dues
-	workers  workers
-	services services
-	guests   map[mesh.Attempt]*task // by the origin's attempt
-	kept     kept
-	dedup    dedup
-	waiting  int // tasks in all queues, and those of absent clients
-	away     int // tasks with peers
+	cfg          Config
+	random       *rand.Rand
+	tasks        tasks
+	due          dues
+	workers      workers
+	services     services
+	guests       map[mesh.Attempt]*task // by the origin's attempt
+	kept         kept
+	dedup        dedup
+	waiting      int                // tasks in all queues, and those of absent clients
+	clients      map[string]*client // of which tasks wait or have joined others
+	spare        *client            // the last that was forgotten: of one task at a time no garbage is made
+	waitingBytes int                // of the tasks that do
+	away         int                // tasks with peers
 
 	peers      mesh.Peers
 	alone      bool // the cloud plane cannot be reached
@@ -55,6 +58,7 @@ func New(cfg Config) *Core {
 		workers:    newWorkers(),
 		services:   newServices(),
 		guests:     make(map[mesh.Attempt]*task),
+		clients:    make(map[string]*client),
 		dedup:      dedup{byKey: make(map[repeatKey]*repeat)},
 		peers:      mesh.Peers{Expiry: cfg.PeerExpiry, RoundTrip: cfg.RoundTrip},
 		nextExpiry: cfg.PeerExpiry,

@@ -81,10 +81,14 @@ func (c *Core) repeated(now time.Duration, r *repeat, q Request, fx []Effect) []
 	if c.dedup.joined >= c.cfg.QueueLimit {
 		return c.refuseNew(q, mesh.CodeQueueFull, "too many requests wait for others of the same id", fx)
 	}
+	if fault := c.full(q.Client); fault != "" {
+		return c.refuseNew(q, mesh.CodeQueueFull, fault, fx)
+	}
 	t := c.admit(now, q)
 	t.place, t.repeat = joined, r
 	r.joined = append(r.joined, t)
 	c.dedup.joined++
+	c.hold(t)
 	c.due.set(t, t.deadline)
 	if r.leader.place == absent {
 		return c.welcome(now, r.leader, fx)
@@ -142,6 +146,7 @@ func (c *Core) unjoin(t *task) {
 	}
 	t.repeat = nil
 	c.dedup.joined--
+	c.letGo(t)
 }
 
 // inspect returns how many bytes keeping an answer costs, and its code if it is

@@ -39,6 +39,11 @@ func newDriver(t *tape) *driver {
 	cfg := DefaultConfig()
 	cfg.Name, cfg.Incarnation = "DC1", 77
 	cfg.QueueLimit = 1 + t.below(8)
+	if t.next() >= 200 {
+		cfg.QueueLimit *= 6
+	}
+	cfg.QueueBytes = []int{500, 5000, 1 << 20}[t.below(3)]
+	cfg.Size = func(message any) int { return message.(*job).size() }
 	cfg.QueueTimeout = time.Duration(1+t.below(5)) * 700 * time.Millisecond
 	cfg.AttemptTimeout = []time.Duration{0, 0, 250 * time.Millisecond, 2 * time.Second}[t.below(4)]
 	cfg.MaxAttempts = 1 + t.below(4)

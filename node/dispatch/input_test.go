@@ -43,7 +43,7 @@ func (s *script) act(word string, o *options) error {
 	case "tick":
 		fx = c.Tick(now, nil)
 	case "request":
-		fx = c.Request(now, Request{Message: o.subject(), Service: o.word("service"), Timeout: o.duration("timeout"), Here: o.flag("here"),
+		fx = c.Request(now, Request{Message: o.subject(), Service: o.word("service"), Client: o.word("client"), Timeout: o.duration("timeout"), Here: o.flag("here"),
 			ID: o.word("id"), Hash: uint64(o.number("hash"))}, nil)
 	case "ready":
 		id, err := parseWorker(o.subject())
@@ -184,7 +184,7 @@ func (s *script) config(o *options) error {
 	if s.core != nil {
 		return errors.New("too late")
 	}
-	for key, to := range map[string]*int{"queue-limit": &s.cfg.QueueLimit, "max-attempts": &s.cfg.MaxAttempts} {
+	for key, to := range map[string]*int{"queue-limit": &s.cfg.QueueLimit, "max-attempts": &s.cfg.MaxAttempts, "queue-bytes": &s.cfg.QueueBytes} {
 		if o.has(key) {
 			*to = o.number(key)
 		}

@@ -10,6 +10,7 @@ import (
 // Request is a task from a client of this node.
 type Request struct {
 	Service string
+	Client  string        // who sent it, as far as one can be told from another
 	Timeout time.Duration // how long the client waits; 0: it did not say
 	Here    bool          // addressed to this node by name: never delegated
 	ID      string        // of the client's choice: a repeat of the request has the same; "": none
@@ -44,7 +45,7 @@ func (c *Core) Request(now time.Duration, r Request, fx []Effect) []Effect {
 // admit makes a task of a request. It is nowhere yet.
 func (c *Core) admit(now time.Duration, r Request) *task {
 	t := c.tasks.take()
-	t.service, t.message, t.here = c.services.get(r.Service), r.Message, r.Here
+	t.service, t.message, t.here, t.from = c.services.get(r.Service), r.Message, r.Here, r.Client
 	t.service.tasks++
 	t.service.arrivals.count++
 	t.arrived, t.waitEnd = now, now+c.cfg.QueueTimeout
@@ -61,11 +62,13 @@ func (c *Core) refuseNew(r Request, code mesh.Code, reason string, fx []Effect) 
 }
 
 // room finds out whether a new task can be taken in: a draining node, and one
-// with its queue at the limit, needs a peer that takes one of the service in
+// without room for it in its queue, needs a peer that takes one of the service in
 // turn. It returns the way there, or why the task is refused.
 func (c *Core) room(now time.Duration, s *service, r Request) (way mesh.Route, fault string, code mesh.Code) {
-	full := c.waiting >= c.cfg.QueueLimit && s.idle.head == nil
-	if !c.draining && !full {
+	if s.idle.head == nil && c.waiting > 0 {
+		fault = c.full(r.Client)
+	}
+	if !c.draining && fault == "" {
 		return way, "", 0
 	}
 	if !r.Here && !c.leaving && (!c.draining || c.last > 0) {
@@ -77,7 +80,7 @@ func (c *Core) room(now time.Duration, s *service, r Request) (way mesh.Route, f
 	case c.draining:
 		return way, "node " + c.cfg.Name + " is shutting down", mesh.CodeUnavailable
 	}
-	return way, "the queue of node " + c.cfg.Name + " is at its limit of " + strconv.Itoa(c.cfg.QueueLimit), mesh.CodeQueueFull
+	return way, fault, mesh.CodeQueueFull
 }
 
 // Ready is a worker's word that it holds no task.

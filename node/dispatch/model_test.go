@@ -57,7 +57,8 @@ type job struct {
 	service  string
 	arrived  time.Duration
 	deadline time.Duration
-	ends     int    // how often it was answered or given back
+	ends     int // how often it was answered or given back
+	from     string
 	origin   string // of a guest
 	run      mesh.Incarnation
 	known    bool // its origin was a peer once
@@ -81,6 +82,9 @@ func (j *job) String() string {
 	return fmt.Sprintf("t%d", j.id)
 }
 
+// size is what a job counts for in the queue.
+func (j *job) size() int { return j.id % 7 * 40 }
+
 func newModel(cfg Config) *model {
 	return &model{
 		cfg: cfg, workers: make(map[string]*modelWorker), idle: make(map[string][]*modelWorker), byAttempt: make(map[mesh.Attempt]*job),
@@ -102,7 +106,7 @@ func (m *model) take(j *job) *job {
 
 func (m *model) request(now time.Duration, r Request) *job {
 	m.asked = true
-	j := m.take(&job{client: len(m.jobs) % clients, here: r.Here, service: r.Service, arrived: now})
+	j := m.take(&job{client: len(m.jobs) % clients, from: r.Client, here: r.Here, service: r.Service, arrived: now})
 	if r.Timeout > 0 {
 		j.deadline = now + r.Timeout
 	}
@@ -306,7 +310,7 @@ func (m *model) reason(now time.Duration, j *job, code mesh.Code) {
 	case mesh.CodeDeadline:
 		ok = j.deadline > 0 && j.deadline <= now
 	case mesh.CodeQueueFull:
-		ok = !j.tried && j.arrived == now
+		ok = !j.tried && j.arrived == now && m.crowded(j)
 	case mesh.CodeFailed:
 		ok = j.tried
 	case mesh.CodeNoService, mesh.CodeUnavailable:
@@ -315,6 +319,21 @@ func (m *model) reason(now time.Duration, j *job, code mesh.Code) {
 	if !ok {
 		m.failf("%v is refused with %d at %v", j, code, now)
 	}
+}
+
+// crowded reports whether there is no room for a job of its client.
+func (m *model) crowded(j *job) bool {
+	left, bytesLeft := m.cfg.QueueLimit, m.cfg.QueueBytes
+	n, bytes := 0, 0 // of its client
+	for _, k := range m.open {
+		if k != j && k.ends == 0 && k.with == nil && !k.away {
+			left, bytesLeft = left-1, bytesLeft-k.size()
+			if k.from == j.from {
+				n, bytes = n+1, bytes+k.size()
+			}
+		}
+	}
+	return left <= 0 || bytesLeft <= 0 || n >= 8*left || bytes >= 8*bytesLeft
 }
 
 // orphans holds what became of guests against which peers there are: those of

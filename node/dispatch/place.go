@@ -168,6 +168,7 @@ func (c *Core) enqueue(now time.Duration, t *task) {
 	t.place, t.queued = waiting, now
 	t.service.queue.insert(t)
 	c.waiting++
+	c.hold(t)
 	due := t.deadline
 	if due == 0 {
 		due = t.waitEnd
@@ -179,6 +180,7 @@ func (c *Core) enqueue(now time.Duration, t *task) {
 func (c *Core) dequeue(now time.Duration, t *task) {
 	t.service.queue.remove(t)
 	c.waiting--
+	c.letGo(t)
 	t.place = nowhere
 	c.changed(now)
 }
@@ -190,8 +192,10 @@ func (c *Core) takeBack(t *task) {
 	case waiting:
 		t.service.queue.remove(t)
 		c.waiting--
+		c.letGo(t)
 	case absent:
 		c.waiting--
+		c.letGo(t)
 	case running:
 		t.worker.task, t.worker = nil, nil
 	case away:

@@ -74,6 +74,7 @@ func play(text []byte) ([]byte, error) {
 		sequences:  make(map[mesh.Incarnation]uint64),
 	}
 	s.cfg.Name, s.cfg.Incarnation, s.cfg.AnnounceInterval = "DC1", 1, 20*time.Millisecond
+	s.cfg.Size = func(message any) int { return 10 * len(message.(string)) }
 	s.cfg.Inspect = func(answer any) (size int, code mesh.Code) {
 		if strings.HasPrefix(answer.(string), "error") {
 			code = mesh.CodeFailed

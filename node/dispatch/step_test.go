@@ -76,6 +76,7 @@ func (d *driver) request() {
 	if b >= 128 {
 		r.Timeout = time.Duration(b-127) * 20 * time.Millisecond
 	}
+	r.Client = []string{"A", "A", "A", "B"}[b/3%4]
 	j := d.model.request(d.now, r)
 	r.Message = j
 	d.notef("request %v %+v", j, r)

@@ -35,11 +35,15 @@ type task struct {
 	service    *service
 	message    any
 	noted      uint64 // its number among the tasks of the decisions; 0: none is about it
+	from       string // its client, unless it is a guest
 
 	arrived  time.Duration // at its origin: the age orders the queue
 	queued   time.Duration // while waiting or absent: since when
 	deadline time.Duration // the client's own; 0: none
 	waitEnd  time.Duration // while waiting without a deadline: when it is refused
+
+	size   int     // while waiting, absent or joined: in bytes
+	client *client // the same, unless it is a guest
 
 	worker *worker // while running
 

@@ -1,0 +1,156 @@
+package node
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/brokermesh/brokermesh/mesh"
+)
+
+// intake is where clients' requests wait until the loop looks at them. The loop
+// takes them from the channel that the NATS library fills, which knows no bytes
+// and drops what does not fit. So a guard looks at it from time to time: if the
+// loop lags behind, it puts aside what has come, and refuses what is too much.
+type intake struct {
+	arrived chan *nats.Msg
+	more    chan struct{} // holds one if something was put aside and the loop may sleep
+	nc      *nats.Conn
+	fault   nats.Header // of a refusal
+	refused atomic.Uint64
+
+	some  atomic.Bool // something was put aside
+	mu    sync.Mutex  // of the following
+	aside []*nats.Msg // oldest first
+	bytes int         // of these
+
+	stop    chan struct{}
+	stopped sync.WaitGroup
+	once    sync.Once
+}
+
+const (
+	// unread is how many requests the library may have for the node; beyond it
+	// it drops. At a million a second it is full after ten looks of the guard.
+	unread     = 1 << 18
+	guardEvery = 20 * time.Millisecond
+	// lag is how many requests are nothing to worry about, however large.
+	lag = 64
+	// What may wait for the loop beside these.
+	asideMost, asideBytes = 1 << 16, 64 << 20
+)
+
+func newIntake(nc *nats.Conn, name string) *intake {
+	in := &intake{
+		arrived: make(chan *nats.Msg, unread), more: make(chan struct{}, 1), stop: make(chan struct{}), nc: nc,
+		fault: nats.Header{
+			mesh.HeaderErrorCode: {strconv.Itoa(int(mesh.CodeQueueFull))},
+			mesh.HeaderError:     {"more requests wait than node " + name + " can look at"},
+			mesh.HeaderNode:      {name},
+		},
+	}
+	return in
+}
+
+// guard begins to look after the channel, until end.
+func (in *intake) guard() {
+	in.stopped.Add(1)
+	go func() {
+		defer in.stopped.Done()
+		ticker := time.NewTicker(guardEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+			case <-in.stop:
+				return
+			}
+			if len(in.arrived) > lag || in.some.Load() {
+				in.putAside()
+			}
+		}
+	}()
+}
+
+// end stops the guard, and waits until it has stopped. It may be called twice.
+func (in *intake) end() {
+	in.once.Do(func() { close(in.stop) })
+	in.stopped.Wait()
+}
+
+// putAside takes what has come out of the channel.
+func (in *intake) putAside() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for range len(in.arrived) {
+		select {
+		case m := <-in.arrived:
+			if len(in.aside) < asideMost && in.bytes+m.Size() <= asideBytes {
+				in.aside, in.bytes = append(in.aside, m), in.bytes+m.Size()
+				continue
+			}
+			in.refused.Add(1)
+			if m.Reply != "" { // a connection that is gone has taken its clients along
+				_ = in.nc.PublishMsg(&nats.Msg{Subject: m.Reply, Header: in.fault})
+			}
+		default:
+		}
+	}
+	in.tell()
+}
+
+// tell sees to it that the loop comes for what was put aside.
+func (in *intake) tell() {
+	if in.some.Store(len(in.aside) > 0); len(in.aside) > 0 {
+		select {
+		case in.more <- struct{}{}:
+		default: // it will
+		}
+	}
+}
+
+// next returns the oldest request, nil if there is none.
+func (in *intake) next() *nats.Msg {
+	if in.some.Load() {
+		if m := in.back(); m != nil {
+			return m
+		}
+	}
+	select {
+	case m := <-in.arrived:
+		return m
+	default:
+		return nil
+	}
+}
+
+// back returns the oldest request that was put aside, nil if there is none.
+func (in *intake) back() *nats.Msg {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if len(in.aside) == 0 {
+		return nil
+	}
+	m := in.aside[0]
+	in.aside[0] = nil
+	if in.aside, in.bytes = in.aside[1:], in.bytes-m.Size(); len(in.aside) == 0 {
+		in.aside = nil
+	}
+	in.tell()
+	return m
+}
+
+// waiting is how many requests the loop has not looked at.
+func (in *intake) waiting() int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return len(in.aside) + len(in.arrived)
+}
+
+// clientOf tells clients apart, as far as that can be: by what their reply
+// subjects have in common. A library's connection has a prefix of its own.
+func clientOf(reply string) string { return reply[:max(0, strings.LastIndexByte(reply, '.'))] }
