@@ -27,7 +27,7 @@ type task struct {
 	place      place
 	here       bool // must run here: a guest, or sent to this node by name
 	guest      bool
-	last       bool // was here when the drain began
+	last       bool   // was here when the drain began
 	origin     string // of a guest: the peer that sent it
 	originRun  mesh.Incarnation
 	losses     int
