@@ -7,7 +7,7 @@ PICTURE = github.com/charmbracelet/freeze@v0.2.2
 LINTER = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check race chaos fuzz bench scale micro lint picture build clean
+.PHONY: help run test check race chaos fuzz bench scale routing micro lint picture build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ scale: ## a thousand clients, twelve nodes, and how long tasks wait: four minute
 	@$(GO) run ./integration/bench -mode cluster
 	@$(GO) run ./integration/bench -mode nodes
 	@$(GO) run ./integration/bench -mode wait -mean 50ms -for 30s -plot docs/wait.svg
+
+routing: ## docs/routing.md: how long tasks wait in ninety kinds of mesh, by policy; ten minutes
+	$(GO) run ./node/forecast/cells docs/routing.md
 
 micro: ## all micro benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...

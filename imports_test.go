@@ -30,6 +30,7 @@ var layout = map[string]struct {
 	"node/dispatch":                {pure: true, imports: []string{"mesh"}},
 	"node/dispatch/sim":            {pure: true, checks: true, imports: []string{"mesh", "node/dispatch"}},
 	"node/forecast":                {pure: true, imports: []string{"mesh", "node/dispatch"}},
+	"node/forecast/cells":          {imports: []string{"node/forecast"}},
 	"node":                         {imports: []string{"mesh", "mesh/link", "node/dispatch", "workerpool/supervise", "workerpool"}},
 	"node/nodetest":                {imports: []string{"mesh", "node", "workerpool"}},
 	"workerpool/supervise":         {imports: []string{"mesh", "workerpool/supervise/group", "workerpool/supervise/restart"}},
