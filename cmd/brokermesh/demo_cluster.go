@@ -125,6 +125,9 @@ func (m *demoMesh) complain(_ *nats.Conn, _ *nats.Subscription, err error) {
 	m.screen.event(err.Error())
 }
 
+// lookTimeout bounds a look at a node.
+const lookTimeout = time.Second
+
 // standing tells what the cluster is doing.
 func (c *cluster) standing(ctx context.Context) standing {
 	c.mu.Lock()
@@ -134,6 +137,9 @@ func (c *cluster) standing(ctx context.Context) standing {
 	if !s.up {
 		return s
 	}
+	// The end of the demo is not the end of the node: a last look is still true.
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
+	defer done()
 	v, err := n.View(ctx)
 	if err != nil {
 		s.up = false
