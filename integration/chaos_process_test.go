@@ -115,10 +115,10 @@ const (
 	chaosDown
 )
 
-// chaosPorts returns n free addresses, outside of the range that systems take
+// stablePorts returns n free addresses, outside of the range that systems take
 // ports from for outgoing connections: one of those might have the port of a
 // node that is down for a while.
-func chaosPorts(t *testing.T, n int) []string {
+func stablePorts(t *testing.T, n int) []string {
 	t.Helper()
 	var found []string
 	for range 1000 {
@@ -138,7 +138,7 @@ func chaosPorts(t *testing.T, n int) []string {
 // newNodes prepares three nodes, each knowing the two others.
 func (c *chaos) newNodes() {
 	c.t.Helper()
-	ports := chaosPorts(c.t, 15)
+	ports := stablePorts(c.t, 15)
 	for i := range 3 {
 		own := ports[5*i : 5*i+5]
 		n := &chaosNode{number: i, name: fmt.Sprintf("DC%d", i+1), local: "nats://" + own[0], state: chaosDown}
@@ -168,7 +168,7 @@ func (c *chaos) newServers() {
 	if !external() {
 		return
 	}
-	ports := chaosPorts(c.t, 4)
+	ports := stablePorts(c.t, 4)
 	c.servers = []*chaosServer{
 		{name: "a", client: ports[0], cluster: ports[1], route: ports[3]},
 		{name: "b", client: ports[2], cluster: ports[3], route: ports[1]},

@@ -108,8 +108,9 @@ func externalServers(t *testing.T) [2]string {
 	defer externals.Unlock()
 	clients, known := externals.of[t]
 	if !known {
-		a := startServer(t, "a", "127.0.0.1:0", "127.0.0.1:0", "")
-		b := startServer(t, "b", "127.0.0.1:0", "127.0.0.1:0", a.cluster)
+		own := stablePorts(t, 4)
+		a := startServer(t, "a", own[0], own[1], "")
+		b := startServer(t, "b", own[2], own[3], a.cluster)
 		clients = [2]string{a.client, b.client}
 		externals.of[t] = clients
 	}
@@ -135,9 +136,8 @@ func startMesh(t *testing.T, n int, opts ...nodetest.Option) *nodetest.Mesh {
 // a member as soon as it appears. When it restarts, nobody is declared dead: the
 // tasks that peers have in hand are waited for, and run once.
 func TestExternalPlaneComesAndGoes(t *testing.T) {
-	reserve := startServer(t, "reserve", "127.0.0.1:0", "127.0.0.1:0", "") // for two ports that are free
-	reserve.close()
-	setting := "MESH_CLOUD_URL=nats://" + reserve.client
+	own := stablePorts(t, 2)
+	setting := "MESH_CLOUD_URL=nats://" + own[0]
 	dc1 := startNode(t, "DC1", setting)
 	dc1.await(1, "cannot be reached; going on alone")
 	home, client, seen := startWorkers(t, dc1, 1), dial(t, dc1.Local), watch(t, dc1.Local)
@@ -147,7 +147,7 @@ func TestExternalPlaneComesAndGoes(t *testing.T) {
 	home.say(1, "go")
 	expectFrom(t, "DC1", <-alone)
 
-	first := startServer(t, "first", reserve.client, reserve.cluster, "")
+	first := startServer(t, "first", own[0], own[1], "")
 	dc1.await(1, "the cloud plane is back")
 	dc2 := startNode(t, "DC2", setting)
 	away := startWorkers(t, dc2, 1)
@@ -160,7 +160,7 @@ func TestExternalPlaneComesAndGoes(t *testing.T) {
 	first.close()
 	dc1.await(2, "cannot be reached; going on alone")
 	dc2.await(1, "cannot be reached; going on alone")
-	startServer(t, "second", reserve.client, reserve.cluster, "")
+	startServer(t, "second", own[0], own[1], "")
 	dc1.await(2, "the cloud plane is back")
 	dc2.await(1, "the cloud plane is back")
 	home.say(1, "go")

@@ -131,13 +131,12 @@ func readmeCommands(t *testing.T, file string) []string {
 func freePorts(t *testing.T, documented ...string) map[string]string {
 	t.Helper()
 	free := make(map[string]string)
-	for _, port := range documented {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for i, address := range stablePorts(t, len(documented)) {
+		_, port, err := net.SplitHostPort(address)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close() // all of them are held until all are known
-		free[port] = fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
+		free[documented[i]] = port
 	}
 	return free
 }

@@ -70,7 +70,8 @@ func (m *Mesh) Add(name string) *node.Node {
 	}
 	cfg := m.cfg
 	cfg.Name = name
-	cfg.Listen, cfg.CloudListen, cfg.ClusterListen = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	own := m.addresses(3)
+	cfg.Listen, cfg.CloudListen, cfg.ClusterListen = own[0], own[1], own[2]
 	for _, other := range m.names {
 		if m.alive(other) && cfg.CloudURL == "" {
 			cfg.Peers = []string{m.nodes[other].ClusterAddr()}
