@@ -243,6 +243,7 @@ func TestBareWorkerDies(t *testing.T) {
 	if err := worker.conn.Close(); err != nil {
 		t.Fatal(err)
 	}
+	m.Await("DC1", "its death", func(v node.View) bool { return v.Load("").Workers == 0 })
 	other := bareWorker(t, m, "DC1", "", "other.inbox")
 	again := other.dispatched("hello")
 	if again.reply == task.reply {
