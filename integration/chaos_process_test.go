@@ -4,18 +4,16 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/brokermesh/brokermesh/mesh"
+	"github.com/brokermesh/brokermesh/node/nodetest"
 	"github.com/brokermesh/brokermesh/workerpool"
 )
 
@@ -115,30 +113,10 @@ const (
 	chaosDown
 )
 
-// stablePorts returns n free addresses, outside of the range that systems take
-// ports from for outgoing connections: one of those might have the port of a
-// node that is down for a while.
-func stablePorts(t *testing.T, n int) []string {
-	t.Helper()
-	var found []string
-	for range 1000 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 15000+rand.IntN(15000)))
-		if err != nil {
-			continue
-		}
-		defer l.Close() // all at the end, so that no two are the same
-		if found = append(found, l.Addr().String()); len(found) == n {
-			return found
-		}
-	}
-	t.Fatalf("no %d free ports", n)
-	return nil
-}
-
 // newNodes prepares three nodes, each knowing the two others.
 func (c *chaos) newNodes() {
 	c.t.Helper()
-	ports := stablePorts(c.t, 15)
+	ports := nodetest.Addresses(c.t, 15)
 	for i := range 3 {
 		own := ports[5*i : 5*i+5]
 		n := &chaosNode{number: i, name: fmt.Sprintf("DC%d", i+1), local: "nats://" + own[0], state: chaosDown}
@@ -168,7 +146,7 @@ func (c *chaos) newServers() {
 	if !external() {
 		return
 	}
-	ports := stablePorts(c.t, 4)
+	ports := nodetest.Addresses(c.t, 4)
 	c.servers = []*chaosServer{
 		{name: "a", client: ports[0], cluster: ports[1], route: ports[3]},
 		{name: "b", client: ports[2], cluster: ports[3], route: ports[1]},

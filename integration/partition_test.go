@@ -26,7 +26,7 @@ const thePlane = "plane" // the other end of a wire to an existing NATS
 func startApart(t *testing.T) *apart {
 	t.Helper()
 	a := &apart{wires: newWires(t), nodes: make(map[string]*nodeProcess), clients: make(map[string]*nats.Conn), answers: make(chan string, 1000)}
-	ports := stablePorts(t, 12)
+	ports := nodetest.Addresses(t, 12)
 	for i, name := range []string{"DC3", "DC1", "DC2"} {
 		own := ports[4*i:]
 		env := []string{"MESH_CLUSTER_LISTEN=" + own[0], "MESH_CLUSTER_ADVERTISE=" + own[1]}
@@ -278,7 +278,7 @@ func TestVanishedWorker(t *testing.T) {
 	t.Parallel()
 	dc1 := startNode(t, "DC1")
 	w, behind := newWires(t), *dc1
-	port := stablePorts(t, 1)[0]
+	port := nodetest.Addresses(t, 1)[0]
 	behind.Local = "nats://" + port
 	w.proxy(port, dc1.Local[len("nats://"):], "node", "machine")
 	gone := startWorkers(t, &behind, 1)

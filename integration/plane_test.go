@@ -108,7 +108,7 @@ func externalServers(t *testing.T) [2]string {
 	defer externals.Unlock()
 	clients, known := externals.of[t]
 	if !known {
-		own := stablePorts(t, 4)
+		own := nodetest.Addresses(t, 4)
 		a := startServer(t, "a", own[0], own[1], "")
 		b := startServer(t, "b", own[2], own[3], a.cluster)
 		clients = [2]string{a.client, b.client}
@@ -136,7 +136,7 @@ func startMesh(t *testing.T, n int, opts ...nodetest.Option) *nodetest.Mesh {
 // a member as soon as it appears. When it restarts, nobody is declared dead: the
 // tasks that peers have in hand are waited for, and run once.
 func TestExternalPlaneComesAndGoes(t *testing.T) {
-	own := stablePorts(t, 2)
+	own := nodetest.Addresses(t, 2)
 	setting := "MESH_CLOUD_URL=nats://" + own[0]
 	dc1 := startNode(t, "DC1", setting)
 	dc1.await(1, "cannot be reached; going on alone")

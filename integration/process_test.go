@@ -141,7 +141,7 @@ type nodeProcess struct {
 // before what is set here.
 func startNode(t *testing.T, name string, env ...string) *nodeProcess {
 	t.Helper()
-	own := stablePorts(t, 3) // that nobody gets by chance while the node is down
+	own := nodetest.Addresses(t, 3) // that nobody gets by chance while the node is down
 	env = append([]string{"MESH_LISTEN=" + own[0], "MESH_CLOUD_LISTEN=" + own[1], "MESH_CLUSTER_LISTEN=" + own[2]}, onPlane(t, env)...)
 	n := &nodeProcess{process: brokermesh(t, name, nodeEnv(name, env...), "node")}
 	if err := json.Unmarshal([]byte(n.await(1, `"node ready"`)), n); err != nil {

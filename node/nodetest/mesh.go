@@ -70,7 +70,7 @@ func (m *Mesh) Add(name string) *node.Node {
 	}
 	cfg := m.cfg
 	cfg.Name = name
-	own := m.addresses(3)
+	own := Addresses(m.t, 3)
 	cfg.Listen, cfg.CloudListen, cfg.ClusterListen = own[0], own[1], own[2]
 	for _, other := range m.names {
 		if m.alive(other) && cfg.CloudURL == "" {

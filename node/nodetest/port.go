@@ -4,18 +4,21 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"testing"
 )
 
-// The ports of nodes are below those that systems hand out by themselves (from
-// 32768 on Linux): while a node is down, nobody else gets its port by chance.
+// The ports that Addresses takes from are below those that systems hand out by
+// themselves, which begin at 32768 on Linux and at 49152 elsewhere.
 const (
 	firstPort = 10_000
 	lastPort  = 32_000
 )
 
-// addresses finds n free addresses on the loopback interface.
-func (m *Mesh) addresses(n int) []string {
-	m.t.Helper()
+// Addresses returns n different host:port on the loopback interface that are free
+// now. Nobody gets one of them by chance, for an outgoing connection or a listener
+// of port 0: a node that is down for a while finds its own still free.
+func Addresses(t testing.TB, n int) []string {
+	t.Helper()
 	var found []string
 	for range 1000 {
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", firstPort+rand.IntN(lastPort-firstPort)))
@@ -27,6 +30,6 @@ func (m *Mesh) addresses(n int) []string {
 			return found
 		}
 	}
-	m.t.Fatalf("no %d free ports", n)
+	t.Fatalf("no %d free ports", n)
 	return nil
 }
