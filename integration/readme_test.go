@@ -38,6 +38,10 @@ func TestReadme(t *testing.T) {
 		"NATS_URL=nats://127.0.0.1:"+ports["4222"], "MESH_LISTEN=127.0.0.1:"+ports["4222"],
 		"MESH_CLOUD_LISTEN=127.0.0.1:"+ports["4223"], "MESH_CLUSTER_LISTEN=127.0.0.1:"+ports["6222"])
 
+	// Where nothing is compiled yet it takes minutes, which is not what is tested.
+	if out, err := exec.Command("make", "-C", root, "build").CombinedOutput(); err != nil {
+		t.Fatalf("make build: %v\n%s", err, out)
+	}
 	mine := newModule(t)
 	commands := readmeCommands(t, filepath.Join(root, "README.md"))
 	if len(commands) < 8 {
@@ -130,7 +134,7 @@ func readmeCommands(t *testing.T, file string) []string {
 func freePorts(t *testing.T, documented ...string) map[string]string {
 	t.Helper()
 	free := make(map[string]string)
-	for i, address := range stablePorts(t, len(documented)) {
+	for i, address := range nodetest.Addresses(t, len(documented)) {
 		_, port, err := net.SplitHostPort(address)
 		if err != nil {
 			t.Fatal(err)
