@@ -3,57 +3,78 @@ package workerpool
 import (
 	"context"
 	"strconv"
-	"sync"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/brokermesh/brokermesh/mesh"
 )
 
-// cancels takes the node's word that a task counts no more, for all workers of
-// a pool, and ends the context of its handler.
-type cancels struct {
-	sub *nats.Subscription
-
-	mu      sync.Mutex
-	running map[string]context.CancelCauseFunc // by attempt
-}
-
-// listen subscribes to a subject of the pool's own.
-func (c *cancels) listen(nc *nats.Conn) (err error) {
-	c.running = make(map[string]context.CancelCauseFunc)
-	c.sub, err = nc.Subscribe(nc.NewInbox(), c.receive)
-	return err
-}
-
-// stop ends what listen began, if it did.
-func (c *cancels) stop() {
-	if c.sub != nil {
-		_ = c.sub.Unsubscribe() // fails if the connection is closed: then it has ended
+// begin takes a task in hand, from which on no READY is said, and makes its
+// context. It returns an error, with which the task is to be answered, when the
+// pool has given up.
+func (w *worker) begin(attempt string) (context.Context, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.busy = true
+	if w.over != nil {
+		return nil, &Error{Code: mesh.CodeUnavailable, Text: w.over.Error()}
 	}
+	// The parent never ends: there is nothing that all workers have to lock for
+	// each task. Who ends all contexts goes from worker to worker.
+	ctx, cancel := context.WithCancelCause(w.pool.values)
+	w.attempt, w.cancel = attempt, cancel
+	return ctx, nil
 }
 
-// begin returns the context of a task, and what to call when it is done.
-func (c *cancels) begin(parent context.Context, attempt string) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(parent)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.running[attempt] = cancel
-	return ctx, func() {
-		cancel(nil)
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		delete(c.running, attempt)
-	}
-}
-
-// receive cancels the task that a message names, unless it is done.
-func (c *cancels) receive(m *nats.Msg) {
-	c.mu.Lock()
-	cancel := c.running[m.Header.Get(mesh.HeaderAttempt)]
-	c.mu.Unlock()
+// finish ends the context of the task in hand, if it began.
+func (w *worker) finish() {
+	w.mu.Lock()
+	cancel := w.cancel
+	w.attempt, w.cancel = "", nil
+	w.mu.Unlock()
 	if cancel != nil {
-		code, _ := strconv.Atoi(m.Header.Get(mesh.HeaderErrorCode)) // 0 is sent as mesh.CodeFailed
-		cancel(&Error{Code: mesh.Code(code), Text: "the node gave the task up: " + m.Header.Get(mesh.HeaderError)})
+		cancel(nil)
+	}
+}
+
+// giveUp ends the context of the task in hand, and no other begins.
+func (w *worker) giveUp(cause error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.over != nil {
+		return
+	}
+	w.over = cause
+	if w.cancel != nil {
+		w.cancel(cause)
+	}
+}
+
+// giveUp has all workers give up.
+func (p *pool) giveUp(cause error) {
+	for _, w := range p.workers {
+		w.giveUp(cause)
+	}
+}
+
+// cancel takes the node's word that a task counts no more, and ends its context
+// unless it is done. All workers are told by one subject: few are.
+func (p *pool) cancel(m *nats.Msg) {
+	attempt := m.Header.Get(mesh.HeaderAttempt)
+	if attempt == "" {
+		return
+	}
+	for _, w := range p.workers {
+		w.mu.Lock()
+		cancel := w.cancel
+		if w.attempt != attempt {
+			cancel = nil
+		}
+		w.mu.Unlock()
+		if cancel != nil {
+			code, _ := strconv.Atoi(m.Header.Get(mesh.HeaderErrorCode)) // 0 is sent as mesh.CodeFailed
+			cancel(&Error{Code: mesh.Code(code), Text: "the node gave the task up: " + m.Header.Get(mesh.HeaderError)})
+			return
+		}
 	}
 }

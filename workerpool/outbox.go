@@ -38,13 +38,16 @@ type answer struct {
 
 // put has an answer sent: soon, or before it returns unless the task was quick.
 func (o *outbox) put(a answer, took time.Duration) {
+	if len(a.from.pool.workers) == 1 { // there is nobody to wait for
+		a.send()
+		return
+	}
 	o.mu.Lock()
 	o.waiting = append(o.waiting, a)
 	first := len(o.waiting) == 1
 	o.mu.Unlock()
-	alone := len(a.from.pool.workers) == 1
 	switch {
-	case took > quick || alone:
+	case took > quick:
 		o.send()
 	case first:
 		runtime.Gosched()

@@ -21,12 +21,10 @@ type pool struct {
 	cfg     Config
 	handler Handler
 	workers []*worker
-	cancels cancels
+	cancels *nats.Subscription // to the node's word that a task counts no more
 	answers outbox
-	exited  chan struct{} // one from each worker that has ended
-
-	tasks  context.Context // what the contexts of tasks are made of
-	cancel context.CancelCauseFunc
+	exited  chan struct{}   // one from each worker that has ended
+	values  context.Context // of Run, without its end: what the contexts of tasks are made of
 }
 
 // Run serves tasks on the connection until ctx ends, and then until every
@@ -51,11 +49,8 @@ func Run(ctx context.Context, nc *nats.Conn, cfg Config, h Handler) error {
 	if err != nil {
 		return fmt.Errorf("workerpool: %w", err)
 	}
-	p := &pool{nc: nc, cfg: cfg, handler: h, exited: make(chan struct{}, cfg.Workers)}
-	p.tasks, p.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
-	defer p.cancel(errDrained)
-
-	defer p.cancels.stop()
+	p := &pool{nc: nc, cfg: cfg, handler: h, exited: make(chan struct{}, cfg.Workers), values: context.WithoutCancel(ctx)}
+	defer p.end()
 
 	// Before anything else looks at the connection, not to miss an event.
 	events := nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
@@ -71,25 +66,38 @@ func Run(ctx context.Context, nc *nats.Conn, cfg Config, h Handler) error {
 }
 
 // start subscribes all workers, then lets them run.
-func (p *pool) start() error {
-	if err := p.cancels.listen(p.nc); err != nil {
-		return err
-	}
-	p.workers = make([]*worker, 0, p.cfg.Workers)
-	for i := range p.cfg.Workers {
-		w, err := newWorker(p, p.cfg.workerName(i))
+func (p *pool) start() (err error) {
+	defer func() {
 		if err != nil {
 			for _, w := range p.workers {
 				_ = w.sub.Unsubscribe() // fails if the connection is closed; err says so
 			}
+		}
+	}()
+	p.workers = make([]*worker, 0, p.cfg.Workers)
+	cancels := p.nc.NewInbox()
+	for i := range p.cfg.Workers {
+		w, err := newWorker(p, p.cfg.workerName(i), cancels)
+		if err != nil {
 			return err
 		}
 		p.workers = append(p.workers, w)
+	}
+	if p.cancels, err = p.nc.Subscribe(cancels, p.cancel); err != nil {
+		return err
 	}
 	for _, w := range p.workers {
 		go w.run()
 	}
 	return nil
+}
+
+// end ends the contexts of handlers that still run: of those that are stuck.
+func (p *pool) end() {
+	p.giveUp(errDrained)
+	if p.cancels != nil {
+		_ = p.cancels.Unsubscribe() // fails if the connection is closed: then it has ended
+	}
 }
 
 // serve keeps the idle workers announced. It returns nil when ctx ends, and
@@ -147,10 +155,12 @@ func (p *pool) stop(events <-chan nats.Status, lost error) error {
 
 	limit := time.NewTimer(p.cfg.DrainTimeout)
 	defer limit.Stop()
+	hurried := false
 	hurry := func(cause error) {
-		if p.tasks.Err() == nil {
+		if !hurried {
+			hurried = true
 			giveUp()
-			p.cancel(cause)
+			p.giveUp(cause)
 			limit.Reset(p.cfg.CancelTimeout)
 		}
 	}
@@ -168,7 +178,7 @@ func (p *pool) stop(events <-chan nats.Status, lost error) error {
 				hurry(lost)
 			}
 		case <-limit.C:
-			if p.tasks.Err() != nil {
+			if hurried {
 				stuck = fmt.Errorf("%d %w", running, ErrStuck)
 			}
 			hurry(errDrained)

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -27,25 +28,28 @@ const leaveRetry = time.Second
 type worker struct {
 	pool  *pool
 	sub   *nats.Subscription
-	inbox chan *nats.Msg
-	left  chan struct{} // closed when no dispatch comes any more
-	ready *nats.Msg     // the READY message, the same each time
+	inbox chan *nats.Msg // nil: look whether it has left
+	left  atomic.Bool    // no dispatch comes any more
+	ready *nats.Msg      // the READY message, the same each time
 
 	// mu orders READY and tasks: READY is published under it while busy is
 	// false, so none follows the beginning of a task before its answer.
-	mu   sync.Mutex
-	busy bool
+	mu      sync.Mutex
+	busy    bool
+	attempt string                  // of the task in hand, as is the next
+	cancel  context.CancelCauseFunc // nil: there is none, or it has not begun
+	over    error                   // why no task may begin; nil: they may
 }
 
-// newWorker subscribes a worker to a fresh inbox; it does nothing until run.
-func newWorker(p *pool, name string) (*worker, error) {
+// newWorker subscribes a worker to a fresh inbox; it does nothing until run. Its
+// READY names where it is told that a task counts no more.
+func newWorker(p *pool, name, cancels string) (*worker, error) {
 	w := &worker{
 		pool:  p,
 		inbox: make(chan *nats.Msg, inboxSize),
-		left:  make(chan struct{}),
 		ready: &nats.Msg{Subject: mesh.WithService(mesh.SubjectReady, p.cfg.Service), Reply: p.nc.NewInbox()},
 	}
-	w.ready.Header = nats.Header{mesh.HeaderCancel: {p.cancels.sub.Subject}}
+	w.ready.Header = nats.Header{mesh.HeaderCancel: {cancels}}
 	if name != "" {
 		w.ready.Header[mesh.HeaderWorker] = []string{name}
 	}
@@ -77,24 +81,18 @@ func (w *worker) run() {
 			go w.run() // a handler called runtime.Goexit, which took the goroutine along
 		}
 	}()
-	for {
-		select {
-		case m := <-w.inbox:
-			w.receive(m)
-			continue
-		case <-w.left:
-		}
-		w.receiveRest()
-		w.pool.answers.send()
-		// Not before the task in hand is answered: a node may take a worker
-		// without a subscription for dead. An error says that the connection is
-		// closed, so the subscription is gone.
-		_ = w.sub.Unsubscribe()
-		w.receiveRest() // if the node did not confirm, one may have come until now
-		w.pool.answers.send()
-		done = true
-		return
+	for !w.left.Load() {
+		w.receive(<-w.inbox)
 	}
+	w.receiveRest()
+	w.pool.answers.send()
+	// Not before the task in hand is answered: a node may take a worker
+	// without a subscription for dead. An error says that the connection is
+	// closed, so the subscription is gone.
+	_ = w.sub.Unsubscribe()
+	w.receiveRest() // if the node did not confirm, one may have come until now
+	w.pool.answers.send()
+	done = true
 }
 
 // receiveRest does what is in the inbox and waits for nothing.
@@ -111,6 +109,9 @@ func (w *worker) receiveRest() {
 
 // receive takes one message of the inbox: a dispatch, or else nothing to do.
 func (w *worker) receive(m *nats.Msg) {
+	if m == nil {
+		return
+	}
 	attempt, ok := strings.CutPrefix(m.Reply, mesh.SubjectDone)
 	switch {
 	case ok:
@@ -124,10 +125,8 @@ func (w *worker) receive(m *nats.Msg) {
 
 // do does one task and answers it, whatever the handler does.
 func (w *worker) do(m *nats.Msg, attempt string) {
-	w.mu.Lock()
-	w.busy = true // until it is answered
-	w.mu.Unlock()
 	began := time.Now()
+	ctx, err := w.begin(attempt)
 	var body []byte
 	var failure *Error
 	returned := false
@@ -137,20 +136,17 @@ func (w *worker) do(m *nats.Msg, attempt string) {
 		}
 		w.pool.answers.put(answer{w, m.Reply, body, failure}, time.Since(began))
 	}()
-	if w.pool.tasks.Err() != nil {
-		failure = &Error{Code: mesh.CodeUnavailable, Text: context.Cause(w.pool.tasks).Error()}
-	} else {
-		var err error
-		body, err = w.handle(&Task{Service: w.pool.cfg.Service, Data: m.Data, Header: m.Header, Attempt: attempt, limit: int(w.pool.nc.MaxPayload())})
-		failure = fault(err) // here, for the handler's own Error method may panic as well
+	if err == nil {
+		body, err = w.handle(ctx, &Task{Service: w.pool.cfg.Service, Data: m.Data, Header: m.Header, Attempt: attempt, limit: int(w.pool.nc.MaxPayload())})
 	}
+	failure = fault(err) // here, for the handler's own Error method may panic as well
 	returned = true
 }
 
-// handle calls the handler with the task's context.
-func (w *worker) handle(t *Task) ([]byte, error) {
-	ctx, done := w.pool.cancels.begin(w.pool.tasks, t.Attempt)
-	defer done()
+// handle calls the handler with the task's context, which ends at the task's
+// deadline and when it returns.
+func (w *worker) handle(ctx context.Context, t *Task) ([]byte, error) {
+	defer w.finish()
 	left, ok, err := t.timeout()
 	if err != nil {
 		// The node ends the task at its deadline anyway: only work can be wasted.
@@ -181,7 +177,13 @@ func (w *worker) crash(recovered any) *Error {
 // keeps the order of a node's messages, so what was dispatched before the
 // confirmation is then in the inbox.
 func (w *worker) leave(ctx context.Context) (polite bool) {
-	defer close(w.left)
+	defer func() {
+		w.left.Store(true)
+		select {
+		case w.inbox <- nil:
+		default: // there is something else for it to look at
+		}
+	}()
 	for ctx.Err() == nil {
 		try, cancel := context.WithTimeout(ctx, leaveRetry)
 		_, err := w.pool.nc.RequestWithContext(try, mesh.SubjectLeave, []byte(w.ready.Reply))
