@@ -43,7 +43,8 @@ type answer struct {
 	Load   load          // of clients: what the last order came to
 }
 
-// start starts a child and waits until it is ready.
+// start starts a child, of this program or another build of it, and waits until
+// it is ready.
 func (b *bench) start(r role) (*child, error) {
 	if b.profiles != "" {
 		b.started++
@@ -53,11 +54,12 @@ func (b *bench) start(r role) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
+	if r.program == "" {
+		if r.program, err = os.Executable(); err != nil {
+			return nil, err
+		}
 	}
-	c := &child{cmd: exec.CommandContext(b.ctx, self, roleArgument, string(text)), role: r}
+	c := &child{cmd: exec.CommandContext(b.ctx, r.program, roleArgument, string(text)), role: r}
 	c.cmd.Stderr = os.Stderr
 	in, err := c.cmd.StdinPipe()
 	if err != nil {

@@ -28,9 +28,10 @@ func run() error {
 	defer stop()
 	mode := flag.String("mode", "table", "table: against plain NATS; cluster, nodes, wait: scale on one machine")
 	only := flag.String("only", "", "table: only rows whose name contains this")
-	rounds := flag.Int("rounds", 7, "table: rounds of each system in a row")
-	length := flag.Duration("for", 0, "how long a measurement lasts: a round of the table (1s), the cluster (1m), idle nodes (10s), a run of wait (20s)")
+	rounds := flag.Int("rounds", 28, "table: rounds of each system in a row")
+	length := flag.Duration("for", 0, "how long a measurement lasts: a round of the table (250ms), the cluster (1m), idle nodes (10s), a run of wait (20s)")
 	profiles := flag.String("profiles", "", "folder for a CPU and an allocation profile of every process")
+	before := flag.String("before", "", "table: another build of this program, to be compared as well")
 	plot := flag.String("plot", "", "wait: the file for the plot, SVG")
 	mean := flag.Duration("mean", 10*time.Millisecond, "wait: the workers' mean time for a task")
 	flag.Parse()
@@ -40,10 +41,10 @@ func run() error {
 		}
 		return usual
 	}
-	b := bench{ctx: ctx, profiles: *profiles}
+	b := bench{ctx: ctx, profiles: *profiles, before: *before}
 	switch *mode {
 	case "table":
-		return b.table(*only, *rounds, or(time.Second))
+		return b.table(*only, *rounds, or(250*time.Millisecond))
 	case "cluster":
 		return b.cluster(or(time.Minute))
 	case "nodes":
@@ -58,5 +59,6 @@ func run() error {
 type bench struct {
 	ctx      context.Context
 	profiles string
+	before   string // another build
 	started  int
 }

@@ -47,6 +47,8 @@ type role struct {
 	Sleep   time.Duration // workers: the mean time for a task, exponentially distributed
 	Weights []float64     // open loop clients: share of the load for each URL
 	Profile string        // prefix of the profiles' names
+
+	program string // another build of this one that plays it; "": this
 }
 
 // runRole is the whole life of a child.

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -37,9 +38,24 @@ func rows() []row {
 	return append(list, row{name: "one client, one worker", n: 1, share: 1, size: 64, speed: 1.3})
 }
 
-// start starts one side of a row.
-func (b *bench) startRow(r row, name string) (system, error) {
-	base := role{System: name, N: r.n, Share: r.share}
+// side is one of those that take turns.
+type side struct {
+	name    string
+	system  string
+	program string // another build of this one; "": this
+}
+
+func (b *bench) sides() []side {
+	list := []side{{name: plain, system: plain}, {name: mesh, system: mesh}}
+	if b.before != "" {
+		list = append(list, side{"before", mesh, b.before})
+	}
+	return list
+}
+
+// startRow starts one side of a row.
+func (b *bench) startRow(r row, s side) (system, error) {
+	base := role{System: s.system, N: r.n, Share: r.share, program: s.program}
 	if r.inside {
 		base.Kind = all
 		return b.startSystem(func(system) role { return base })
@@ -51,12 +67,15 @@ func (b *bench) startRow(r row, name string) (system, error) {
 			return r
 		}
 	}
-	first := func(system) role { return role{System: name, Kind: server, Name: "A", Routed: r.routed} }
+	node := role{System: s.system, Kind: server, Name: "A", Routed: r.routed, program: s.program}
+	first := func(system) role { return node }
 	if !r.routed {
 		return b.startSystem(first, at(workers, 0), at(clients, 0))
 	}
 	second := func(before system) role {
-		return role{System: name, Kind: server, Name: "B", Routed: true, Peers: []string{before[0].where.Route}}
+		other := node
+		other.Name, other.Peers = "B", []string{before[0].where.Route}
+		return other
 	}
 	return b.startSystem(first, second, at(workers, 1), at(clients, 0))
 }
@@ -73,9 +92,13 @@ type sample struct {
 // table measures all rows and prints them.
 func (b *bench) table(only string, rounds int, length time.Duration) error {
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Printf("%s, %d CPUs, load %s; medians of %d rounds of %s, least to most in brackets; CPU of all processes of a side\n\n",
+	fmt.Printf("%s, %d CPUs, load %s; medians of %d rounds of %s, quartiles in brackets; ± is the standard error\n\n",
 		runtime.Version(), runtime.NumCPU(), machineLoad(), rounds, length)
-	fmt.Fprintln(out, "clients and workers\tbytes\tsystem\ttasks/s\tp50\tp99\tCPU µs a task\tof that servers\tbrokermesh / plain\ttarget")
+	fmt.Fprint(out, "clients and workers\tbytes\tsystem\ttasks/s\tp50\tp99\tCPU µs a task\tof that servers\tbrokermesh / plain\ttarget")
+	if b.before != "" {
+		fmt.Fprint(out, "\tbrokermesh / before")
+	}
+	fmt.Fprintln(out)
 	for _, r := range rows() {
 		if !strings.Contains(r.name, only) {
 			continue
@@ -88,25 +111,26 @@ func (b *bench) table(only string, rounds int, length time.Duration) error {
 	return out.Flush()
 }
 
-// measureRow lets the two sides of a row take turns.
+// measureRow lets the sides of a row take turns: many short ones, so that both
+// have their share of the machine's good and bad moments.
 func (b *bench) measureRow(out *tabwriter.Writer, r row, rounds int, length time.Duration) error {
-	names := []string{plain, mesh}
-	sides := make([]system, len(names))
-	samples := make([][]sample, len(names))
-	for i, name := range names {
-		side, err := b.startRow(r, name)
+	sides := b.sides()
+	systems := make([]system, len(sides))
+	samples := make([][]sample, len(sides))
+	for i, side := range sides {
+		s, err := b.startRow(r, side)
 		if err != nil {
 			return err
 		}
-		defer side.stop()
-		sides[i] = side
+		defer s.stop()
+		systems[i] = s
 	}
 	for round := range rounds + 1 { // the first one is to warm up
 		for turn := range sides {
 			i := (turn + round) % len(sides)
-			l, cpu, servers, err := sides[i].measure(order{For: length, Size: r.size})
+			l, cpu, servers, err := systems[i].measure(order{For: length, Size: r.size})
 			if err == nil && l.Failed > 0 {
-				err = fmt.Errorf("%s: %d requests failed; the last: %s", names[i], l.Failed, l.Fault)
+				err = fmt.Errorf("%s: %d requests failed; the last: %s", sides[i].name, l.Failed, l.Fault)
 			}
 			if err != nil {
 				return err
@@ -119,20 +143,32 @@ func (b *bench) measureRow(out *tabwriter.Writer, r row, rounds int, length time
 			}
 		}
 	}
-	for i, name := range names {
-		s := samples[i]
-		fmt.Fprintf(out, "%s\t%d\t%s\t%.0f\t%s\t%s\t%s\t%.1f\t", r.name, r.size, name, median(rates(s)), short(median(p50s(s))), short(median(p99s(s))), spread(cpus(s), "%.1f"), median(column(s, func(s sample) float64 { return s.servers })))
-		if i == 0 {
-			fmt.Fprintln(out, "\t")
-			continue
-		}
-		if r.speed > 0 {
-			fmt.Fprintf(out, "p50 %s\t≤ %.2f\n", spread(ratios(p50s(samples[0]), p50s(s)), "%.2f"), r.speed)
-		} else {
-			fmt.Fprintf(out, "%s\t≤ %.2f\n", spread(ratios(cpus(samples[0]), cpus(s)), "%.2f"), r.target)
-		}
+	for i, side := range sides {
+		printRow(out, r, side, samples, i)
 	}
 	return nil
+}
+
+// printRow prints the line of one side: of brokermesh with what it is of the others.
+func printRow(out *tabwriter.Writer, r row, side side, samples [][]sample, i int) {
+	s := samples[i]
+	fmt.Fprintf(out, "%s\t%d\t%s\t%.0f\t%s\t%s\t%s\t%.1f\t", r.name, r.size, side.name, median(rates(s)), short(median(p50s(s))), short(median(p99s(s))),
+		quartiles(cpus(s), "%.1f"), median(column(s, func(s sample) float64 { return s.servers })))
+	if i != 1 {
+		fmt.Fprintln(out, "\t")
+		return
+	}
+	of := func(other int) string { return withError(ratios(cpus(samples[other]), cpus(s))) }
+	target, what := r.target, ""
+	if r.speed > 0 {
+		of = func(other int) string { return withError(ratios(p50s(samples[other]), p50s(s))) }
+		target, what = r.speed, "p50 "
+	}
+	fmt.Fprintf(out, "%s%s\t≤ %.2f", what, of(0), target)
+	if len(samples) > 2 {
+		fmt.Fprintf(out, "\t%s", of(2))
+	}
+	fmt.Fprintln(out)
 }
 
 func rates(s []sample) []float64 { return column(s, func(s sample) float64 { return s.rate }) }
@@ -163,9 +199,23 @@ func median[T cmp.Ordered](values []T) T {
 	return values[len(values)/2]
 }
 
-// spread writes a median with the least and the greatest value.
-func spread(values []float64, format string) string {
-	return fmt.Sprintf(format+" ["+format+" "+format+"]", median(values), slices.Min(values), slices.Max(values))
+// quartiles writes a median with the first and the third quartile.
+func quartiles(values []float64, format string) string {
+	first, third := quarter(values)
+	return fmt.Sprintf(format+" ["+format+" "+format+"]", median(values), first, third)
+}
+
+func quarter(values []float64) (first, third float64) {
+	values = slices.Sorted(slices.Values(values))
+	return values[len(values)/4], values[3*len(values)/4]
+}
+
+// withError writes a median with its standard error: 1.25 standard deviations by
+// the root of their number, with a deviation of 0.74 of what is between the
+// quartiles, as it is of a normal distribution.
+func withError(values []float64) string {
+	first, third := quarter(values)
+	return fmt.Sprintf("%.2f ± %.2f", median(values), 1.25*0.74*(third-first)/math.Sqrt(float64(len(values))))
 }
 
 // short writes a duration in three figures or so.
