@@ -30,23 +30,18 @@ type Announcer struct {
 	Interval  time.Duration // least time between two announcements
 	Heartbeat time.Duration // most time between two announcements
 
-	next    time.Duration // when the next one is due
-	last    time.Duration
-	changed bool
+	next time.Duration // when the next one is due
+	last time.Duration
 }
 
 // Changed notes at time now that the state is no longer the one announced.
 func (a *Announcer) Changed(now time.Duration) {
-	if !a.changed {
-		a.changed = true
-		a.next = min(a.next, max(now, a.last+a.Interval))
-	}
+	a.next = min(a.next, max(now, a.last+a.Interval))
 }
 
 // Urgent is Changed for what others wait for: tasks for their idle workers, or a
 // worker for their waiting tasks.
 func (a *Announcer) Urgent(now time.Duration) {
-	a.changed = true
 	a.next = min(a.next, max(now, a.last+a.Interval/5))
 }
 
@@ -55,5 +50,5 @@ func (a *Announcer) Next() time.Duration { return a.next }
 
 // Announced notes that the state as it is at time now was announced.
 func (a *Announcer) Announced(now time.Duration) {
-	a.changed, a.last, a.next = false, now, now+a.Heartbeat
+	a.last, a.next = now, now+a.Heartbeat
 }

@@ -35,8 +35,8 @@ type intake struct {
 
 const (
 	// unread is how many requests the library may have for the node; beyond it
-	// it drops. At a million a second it is full after ten looks of the guard.
-	unread     = 1 << 18
+	// it drops. At a million a second it is full after three looks of the guard.
+	unread     = 1 << 16
 	guardEvery = 20 * time.Millisecond
 	// lag is how many requests are nothing to worry about, however large.
 	lag = 64

@@ -123,10 +123,14 @@ func (c *Core) Tick(now time.Duration, fx []Effect) []Effect {
 	return fx
 }
 
-// interval is the least time between two announcements, by the shortest tasks.
+// interval is the least time between two announcements, by the shortest tasks;
+// the most there is while no peer makes use of them.
 func (c *Core) interval() time.Duration {
 	if c.cfg.AnnounceInterval > 0 {
 		return c.cfg.AnnounceInterval
+	}
+	if len(c.peers.All()) == 0 {
+		return mesh.MaxInterval
 	}
 	shortest := time.Duration(0)
 	for _, s := range c.services.list {

@@ -191,6 +191,7 @@ func (s *script) config(o *options) error {
 	}
 	for key, to := range map[string]*time.Duration{
 		"queue-timeout": &s.cfg.QueueTimeout, "attempt-timeout": &s.cfg.AttemptTimeout, "heartbeat": &s.cfg.Heartbeat,
+		"interval": &s.cfg.AnnounceInterval,
 	} {
 		if o.has(key) {
 			*to = o.duration(key)

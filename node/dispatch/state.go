@@ -104,6 +104,7 @@ func (c *Core) heard(now time.Duration, name string, incarnation mesh.Incarnatio
 	before := c.peers.Find(name)
 	p, old := c.peers.Heard(now, name, incarnation)
 	if p != nil && p != before {
+		c.announcer.Interval = c.interval() // the first peer makes it shorter
 		c.changed(now)
 		if !c.alone {
 			p.Asked(now)
