@@ -12,8 +12,9 @@ import (
 )
 
 // maxShares is into how many parts the workers are divided that repeat READY
-// one after the other in an interval, so that a large pool sends no bursts.
-const maxShares = 16
+// one after the other in an interval: a large pool sends no bursts, and a node of
+// many pools is not woken for each worker.
+const maxShares = 4
 
 // pool is the workers of one Run.
 type pool struct {
