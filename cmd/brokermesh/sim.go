@@ -35,7 +35,8 @@ task to a random worker anywhere; global, one queue without distance: the lower
 bound.
 
 The wait is from a client's request to its answer, less the time on a worker. It
-has no limit here, other than in a node. "At deaths" are the tasks sent within
+has no limit here, other than in a node. --load and --hot are of all --nodes, as
+if all were there: one that joins brings its share of the clients. "At deaths" are the tasks sent within
 five seconds of a death, before or after; "delayed" counts tasks of which a try
 was lost with a node or a message.
 
@@ -66,6 +67,7 @@ nodes share it with all, which costs more messages.`,
 	f.IntVar(&c.Tasks, "tasks", c.Tasks, "how many")
 	f.Uint64Var(&c.Seed, "seed", c.Seed, "of all that is random")
 	f.Var((*killsFlag)(&c.Kills), "kill", "NODE@TIME, such as 1@30s: the node dies with its workers; may be repeated")
+	f.Var((*joinsFlag)(&c.Joins), "join", "NODE@TIME, such as 3@30s: the node starts then, with its workers and clients; may be repeated")
 	f.Float64Var(&c.Loss, "loss", c.Loss, "part of the messages between nodes that is lost")
 	f.DurationVar(&c.Interval, "interval", c.Interval, "least time between two announcements of a node; 0: as a node has it")
 	f.StringSliceVar(&o.policies, "policy", o.policies, "one or more of "+strings.Join(forecast.Policies(), ", "))
@@ -160,7 +162,7 @@ func (o simOptions) simulate(ctx context.Context, c forecast.Config, out, progre
 	return printSimTable(out, results)
 }
 
-// serviceFlag and killsFlag read flags.
+// serviceFlag, killsFlag and joinsFlag read flags.
 type serviceFlag forecast.Service
 
 func (f *serviceFlag) String() string { return forecast.Service(*f).String() }
@@ -183,6 +185,26 @@ func (f *killsFlag) String() string {
 }
 
 func (f *killsFlag) Set(text string) error {
+	return nodesAt(text, func(node int, at time.Duration) { *f = append(*f, forecast.Kill{Node: node, At: at}) })
+}
+
+type joinsFlag []forecast.Join
+
+func (f *joinsFlag) Type() string { return "node@time" }
+func (f *joinsFlag) String() string {
+	joins := make([]string, len(*f))
+	for i, j := range *f {
+		joins[i] = fmt.Sprintf("%d@%v", j.Node, j.At)
+	}
+	return strings.Join(joins, ",")
+}
+
+func (f *joinsFlag) Set(text string) error {
+	return nodesAt(text, func(node int, at time.Duration) { *f = append(*f, forecast.Join{Node: node, At: at}) })
+}
+
+// nodesAt reads nodes and times, and gives each pair to add.
+func nodesAt(text string, add func(node int, at time.Duration)) error {
 	for one := range strings.SplitSeq(text, ",") {
 		node, at, _ := strings.Cut(one, "@")
 		number, err := strconv.Atoi(strings.TrimPrefix(node, "DC"))
@@ -190,7 +212,7 @@ func (f *killsFlag) Set(text string) error {
 		if err != nil || timeErr != nil {
 			return errors.New("want NODE@TIME, such as 1@30s")
 		}
-		*f = append(*f, forecast.Kill{Node: number, At: when})
+		add(number, when)
 	}
 	return nil
 }

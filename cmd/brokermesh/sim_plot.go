@@ -57,6 +57,9 @@ func overTime(c forecast.Config, results []forecast.Result, axis waitAxis) chart
 		lines = append(lines, line)
 	}
 	title := "p99 wait over time"
+	for _, j := range c.Joins {
+		title += fmt.Sprintf("; DC%d joins at %v", j.Node, j.At)
+	}
 	for _, k := range c.Kills {
 		title += fmt.Sprintf("; DC%d dies at %v", k.Node, k.At)
 	}

@@ -49,6 +49,8 @@ func TestSimWrongFlags(t *testing.T) {
 		"--service gamma:1ms":      "--service",
 		"--kill x":                 "--kill",
 		"--kill 9@1s":              "--kill: node 9 of 3",
+		"--join 3":                 "--join",
+		"--join DC1@1s,1@2s":       "--join: node 1 joins twice",
 		"--arrivals rush":          "--arrivals",
 		"--policy default,best":    "--policy",
 		"--policy=":                "--policy",
@@ -80,6 +82,7 @@ func TestSimPlot(t *testing.T) {
 		"--tasks 1 --policy default",
 		"--tasks 3000 --policy default,none,peering3,queue-group,global",
 		"--tasks 20000 --load 3 --service det:10s --policy none",
+		"--tasks 3000 --policy default,global --join 2@500ms,3@1s --kill 2@2s",
 		"--tasks 20 --service det:1us --delay 0 --policy global",
 	} {
 		file := filepath.Join(t.TempDir(), "waits.svg")

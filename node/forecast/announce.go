@@ -11,7 +11,7 @@ type report struct {
 // announce sends a node's state to its neighbours.
 func (c *cores) announce(n *coreNode) {
 	w := c.w
-	state := n.core.State(w.now)
+	state := n.core.State(c.now(n))
 	for _, to := range [][]int32{n.near, n.far} {
 		if len(to) == 0 {
 			continue
@@ -27,11 +27,14 @@ func (c *cores) announce(n *coreNode) {
 func (c *cores) hear(from *coreNode, id int32) {
 	w, r := c.w, c.reports.at(id)
 	for _, to := range r.to {
-		if w.dead[to] || w.drops() {
+		if w.absent[to] || w.drops() {
 			continue
 		}
 		n := &c.nodes[to]
-		c.apply(n, n.core.PeerState(w.now, from.incarnation, r.state, n.fx))
+		if !contains(n.near, from.index) && !contains(n.far, from.index) { // it is new
+			c.meet(n)
+		}
+		c.apply(n, n.core.PeerState(c.now(n), from.incarnation, r.state, n.fx))
 	}
 	c.reports.release(id)
 }

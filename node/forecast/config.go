@@ -1,6 +1,7 @@
 package forecast
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -39,6 +40,7 @@ type Config struct {
 	Seed     uint64
 
 	Kills []Kill
+	Joins []Join
 	Loss  float64 // the part of messages between nodes that is lost
 
 	// Interval is the least time between two announcements of a node; 0: as
@@ -52,6 +54,13 @@ type Config struct {
 
 // Kill is the death of a node, with its workers and without a word.
 type Kill struct {
+	Node int           // from 1
+	At   time.Duration // after the first task may come
+}
+
+// Join is the start of a node that is not there from the beginning, with its
+// workers and its clients. Until then nobody knows of it, and it knows nobody.
+type Join struct {
 	Node int           // from 1
 	At   time.Duration // after the first task may come
 }
@@ -99,7 +108,7 @@ func (c Config) Faults() []string {
 	need(c.Regions <= 1 || c.Far >= c.Delay, "far: not below delay")
 	need(c.Tasks >= 1 && c.Tasks <= maxTasks, "tasks: from 1 to %d", maxTasks)
 	need(c.Loss >= 0 && c.Loss <= 0.5, "loss: from 0 to 0.5")
-	need(c.Interval >= 0 && c.Interval <= maxTime, "interval: from 0 (the default) to %v", maxTime)
+	need(c.Interval == 0 || c.Interval >= time.Microsecond && c.Interval <= maxTime, "interval: 0 (the default), or from %v to %v", time.Microsecond, maxTime)
 	if fault := c.Service.fault(); fault != "" {
 		faults = append(faults, "service: "+fault)
 	}
@@ -110,20 +119,10 @@ func (c Config) Faults() []string {
 	if c.rates() == nil {
 		return []string{"hot: load cannot be that of the whole mesh: the hot nodes alone get more, or all are hot and get less"}
 	}
+	if faults = c.changeFaults(); len(faults) > 0 {
+		return faults
+	}
 	need(c.length() <= maxLength, "tasks: so many take more than a year to come")
-	killed := make(map[int]bool)
-	for _, k := range c.Kills {
-		need(1 <= k.Node && k.Node <= c.Nodes, "kill: node %d of %d", k.Node, c.Nodes)
-		need(k.At >= 0 && k.At <= maxTime, "kill: from 0 to %v", maxTime)
-		need(!killed[k.Node], "kill: node %d dies twice", k.Node)
-		killed[k.Node] = true
-	}
-	need(len(killed) < c.Nodes, "kill: no node would be left")
-	if end := c.length(); len(faults) == 0 && len(c.Kills) > 0 {
-		for _, k := range c.Kills {
-			need(k.At < end, "kill: %v is after the last task, at about %v; more tasks make it longer", k.At, end.Round(time.Millisecond))
-		}
-	}
 	return faults
 }
 
@@ -185,11 +184,23 @@ func (c Config) isHot(i int) bool { return c.Hot > 0 && i < c.count(c.HotFractio
 
 // length returns about how long the tasks arrive.
 func (c Config) length() time.Duration {
-	all := 0.0
-	for _, r := range c.rates() {
+	rates, all := c.rates(), 0.0
+	joins := slices.SortedFunc(slices.Values(c.Joins), func(a, b Join) int { return cmp.Compare(a.At, b.At) })
+	for _, j := range joins {
+		all -= rates[j.Node-1]
+	}
+	for _, r := range rates {
 		all += r
 	}
-	return time.Duration(min(float64(c.Tasks)/all*float64(time.Second), math.MaxInt64/4))
+	left, from := float64(c.Tasks), 0.0
+	for _, j := range joins {
+		came := max(0, all) * (j.At.Seconds() - from)
+		if came >= left {
+			break
+		}
+		left, from, all = left-came, j.At.Seconds(), all+rates[j.Node-1]
+	}
+	return time.Duration(min((from+left/max(0, all))*float64(time.Second), math.MaxInt64/4))
 }
 
 // interval returns the least time between two announcements, when the service

@@ -15,6 +15,7 @@ import (
 // what a node's shell does, with events in the place of NATS.
 type cores struct {
 	w       *world
+	apart   bool // they do not hear of each other
 	nodes   []coreNode
 	byName  map[string]int32
 	runs    pool[coreRun]
@@ -28,8 +29,9 @@ type coreNode struct {
 	name        string
 	incarnation mesh.Incarnation
 	core        *dispatch.Core
+	born        time.Duration
 	fx          []dispatch.Effect // scratch
-	wake        time.Duration     // of the next Tick that is scheduled
+	wake        time.Duration     // of the next Tick that is scheduled, in the world's time
 	near, far   []int32           // its neighbours
 }
 
@@ -41,29 +43,40 @@ type coreRun struct {
 // unlimited stands for the limits that are lifted: years.
 const unlimited = time.Duration(math.MaxInt64 / 8)
 
-// newCores makes the nodes, with their workers. Apart: they do not hear of each
-// other.
+// newCores makes the nodes that are there from the beginning.
 func newCores(w *world, together bool) *cores {
-	c := &cores{w: w, nodes: make([]coreNode, w.cfg.Nodes), byName: make(map[string]int32, w.cfg.Nodes)}
+	c := &cores{w: w, apart: !together, nodes: make([]coreNode, w.cfg.Nodes), byName: make(map[string]int32, w.cfg.Nodes)}
 	for i := range c.nodes {
 		n := &c.nodes[i]
 		n.index, n.name, n.incarnation = int32(i), w.names[i], mesh.Incarnation(i+1)
 		c.byName[n.name] = n.index
-		n.core = dispatch.New(coreConfig(w.cfg, n))
-		for worker := range w.cfg.Workers {
-			id := dispatch.WorkerID{Inbox: "w" + strconv.Itoa(worker), Client: uint64(worker + 1)}
-			n.fx = n.core.Ready(0, dispatch.Ready{ID: id}, n.fx[:0])
-		}
-		n.wake = w.firstTick()
-		w.events.push(event{at: n.wake, node: n.index, kind: tick})
-	}
-	for i := range c.nodes {
-		if together {
-			c.meet(&c.nodes[i])
+		if !w.absent[i] {
+			c.start(n, w.firstTick())
 		}
 	}
 	return c
 }
+
+// start makes the core of a node, with its workers, that announces itself from
+// the given time on.
+func (c *cores) start(n *coreNode, at time.Duration) {
+	n.core, n.born = dispatch.New(coreConfig(c.w.cfg, n)), c.w.now
+	for worker := range c.w.cfg.Workers {
+		id := dispatch.WorkerID{Inbox: "w" + strconv.Itoa(worker), Client: uint64(worker + 1)}
+		n.fx = n.core.Ready(0, dispatch.Ready{ID: id}, n.fx[:0])
+	}
+	n.wake = at
+	c.w.events.push(event{at: at, node: n.index, kind: tick})
+	if !c.apart {
+		c.meet(n)
+	}
+}
+
+// join starts a node. The others learn of it as it announces itself.
+func (c *cores) join(node int32) { c.start(&c.nodes[node], c.w.now) }
+
+// now is the time of a node's own clock.
+func (c *cores) now(n *coreNode) time.Duration { return c.w.now - n.born }
 
 // coreConfig is the configuration of a node as it comes, but for the limits.
 func coreConfig(c Config, n *coreNode) dispatch.Config {
@@ -87,7 +100,7 @@ func (c *cores) apply(n *coreNode, fx []dispatch.Effect) {
 	}
 	clear(fx)
 	n.fx = fx[:0]
-	if at := max(n.core.Wake(), c.w.now); at < n.wake {
+	if at := max(n.born+n.core.Wake(), c.w.now); at < n.wake {
 		n.wake = at
 		c.w.events.push(event{at: at, node: n.index, kind: tick})
 	}
@@ -95,7 +108,7 @@ func (c *cores) apply(n *coreNode, fx []dispatch.Effect) {
 
 func (c *cores) submit(t *task) {
 	n := &c.nodes[t.origin]
-	c.apply(n, n.core.Request(c.w.now, dispatch.Request{Message: t}, n.fx))
+	c.apply(n, n.core.Request(c.now(n), dispatch.Request{Message: t}, n.fx))
 }
 
 func (c *cores) happen(e event) {
@@ -105,10 +118,10 @@ func (c *cores) happen(e event) {
 		c.tick(n, e.at)
 	case finish:
 		r := c.runs.at(e.ref)
-		if c.w.dead[e.node] {
+		if c.w.absent[e.node] {
 			return
 		}
-		c.apply(n, n.core.Done(c.w.now, r.attempt, nil, n.fx))
+		c.apply(n, n.core.Done(c.now(n), r.attempt, nil, n.fx))
 		c.runs.release(e.ref)
 	case hear:
 		c.hear(n, e.ref)
@@ -123,13 +136,13 @@ func (c *cores) happen(e event) {
 
 func (c *cores) tick(n *coreNode, at time.Duration) {
 	w := c.w
-	if w.dead[n.index] || at != n.wake {
+	if w.absent[n.index] || at != n.wake {
 		return // it is woken earlier, and has been
 	}
 	n.wake = unlimited
 	fx := n.fx
-	if n.core.Wake() <= w.now {
-		fx = n.core.Tick(w.now, fx)
+	if now := c.now(n); n.core.Wake() <= now {
+		fx = n.core.Tick(now, fx)
 	}
 	c.apply(n, fx)
 }

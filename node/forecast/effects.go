@@ -23,7 +23,7 @@ func (c *cores) carry(n *coreNode, e *dispatch.Effect) {
 			w.move(g.task, moving)
 		}
 		a := c.parcel(n, g.from, answer, g.way)
-		a.capacity = n.core.Capacity(w.now, e.Service, e.To)
+		a.capacity = n.core.Capacity(c.now(n), e.Service, e.To)
 		c.send(n, a)
 
 	case dispatch.Refuse:
@@ -36,7 +36,7 @@ func (c *cores) carry(n *coreNode, e *dispatch.Effect) {
 		t.at, t.away = p.to, true
 		w.move(t, moving)
 		p.age, p.losses, p.number, p.patience = e.Age, e.Losses, e.Number, e.Patience
-		p.capacity = n.core.Capacity(w.now, e.Service, e.To)
+		p.capacity = n.core.Capacity(c.now(n), e.Service, e.To)
 		c.send(n, p)
 
 	case dispatch.Return:
@@ -50,7 +50,7 @@ func (c *cores) carry(n *coreNode, e *dispatch.Effect) {
 		}
 		r := c.parcel(n, g.from, refusal, g.way)
 		r.losses = e.Losses
-		r.capacity = n.core.Capacity(w.now, e.Service, e.To)
+		r.capacity = n.core.Capacity(c.now(n), e.Service, e.To)
 		c.send(n, r)
 
 	case dispatch.Drop:

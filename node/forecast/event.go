@@ -19,6 +19,7 @@ type kind uint8
 const (
 	arrive kind = iota // tasks of the node's clients
 	die                // the node
+	join               // the node
 	submit             // again, the task ref, if it is in the try that stands in the place of the node
 
 	// The other kinds are the policies' own.

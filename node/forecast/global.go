@@ -20,7 +20,9 @@ type run struct {
 func newGlobal(w *world) *global {
 	g := &global{w: w, idle: make([]int, w.cfg.Nodes)}
 	for i := range g.idle {
-		g.idle[i] = w.cfg.Workers
+		if !w.absent[i] {
+			g.idle[i] = w.cfg.Workers
+		}
 	}
 	return g
 }
@@ -45,7 +47,7 @@ func (g *global) begin(t *task, node int32) {
 
 func (g *global) happen(e event) {
 	r := g.runs.at(e.ref)
-	t, dead := r.task, g.w.dead[r.node]
+	t, dead := r.task, g.w.absent[r.node]
 	if !dead && t.try == r.try {
 		g.w.end(t)
 	}
@@ -58,6 +60,14 @@ func (g *global) happen(e event) {
 		g.idle[e.node]++
 		g.next = min(g.next, int(e.node))
 	}
+}
+
+func (g *global) join(node int32) {
+	g.idle[node] = g.w.cfg.Workers
+	for ; g.idle[node] > 0 && g.queue.any(); g.idle[node]-- {
+		g.begin(g.queue.pop(), node)
+	}
+	g.next = min(g.next, int(node))
 }
 
 func (g *global) die(node int32) {

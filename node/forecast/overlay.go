@@ -11,7 +11,7 @@ func (w *world) neighbours(node int32) []int32 {
 	var names []string
 	index := make(map[string]int32, len(w.names))
 	for i, name := range w.names {
-		if !w.dead[i] {
+		if !w.absent[i] {
 			names = append(names, name)
 			index[name] = int32(i)
 		}
@@ -42,14 +42,14 @@ func (c *cores) meet(n *coreNode) {
 // are neighbours.
 func (c *cores) missed(dead *coreNode) {
 	alive := 0
-	for _, d := range c.w.dead {
+	for _, d := range c.w.absent {
 		if !d {
 			alive++
 		}
 	}
 	for i := range c.nodes {
 		n := &c.nodes[i]
-		if !c.w.dead[i] && (alive <= mesh.FullMesh || contains(dead.near, n.index) || contains(dead.far, n.index)) {
+		if !c.w.absent[i] && (alive <= mesh.FullMesh || contains(dead.near, n.index) || contains(dead.far, n.index)) {
 			c.meet(n)
 		}
 	}

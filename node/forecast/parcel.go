@@ -73,7 +73,7 @@ func (c *cores) send(n *coreNode, p *parcel) {
 // node hears that nobody is there.
 func (c *cores) arrived(n *coreNode, id int32) {
 	w, p := c.w, c.parcels.at(id)
-	if w.dead[n.index] {
+	if w.absent[n.index] {
 		if p.kind == delegation || p.kind == ask {
 			w.events.push(event{at: w.now + w.delay(p.to, p.from), node: p.from, ref: id, kind: bounced})
 			return
@@ -81,7 +81,7 @@ func (c *cores) arrived(n *coreNode, id int32) {
 		c.parcels.release(id)
 		return
 	}
-	now, fx := w.now, n.fx
+	now, fx := c.now(n), n.fx
 	if p.capacity.Node != "" {
 		fx = n.core.PeerCapacity(now, p.capacity, fx)
 	}
@@ -116,11 +116,11 @@ func (c *cores) arrived(n *coreNode, id int32) {
 func (c *cores) bounced(n *coreNode, id int32) {
 	w, p := c.w, c.parcels.at(id)
 	defer c.parcels.release(id)
-	if w.dead[n.index] {
+	if w.absent[n.index] {
 		return
 	}
 	if p.kind == ask {
-		n.core.NoAnswer(w.now, c.nodes[p.to].name)
+		n.core.NoAnswer(c.now(n), c.nodes[p.to].name)
 		c.apply(n, n.fx)
 		return
 	}
@@ -129,5 +129,5 @@ func (c *cores) bounced(n *coreNode, id int32) {
 		p.task.at = n.index
 		w.move(p.task, waiting)
 	}
-	c.apply(n, n.core.Unreachable(w.now, p.attempt, n.fx))
+	c.apply(n, n.core.Unreachable(c.now(n), p.attempt, n.fx))
 }

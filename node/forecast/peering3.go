@@ -33,14 +33,29 @@ type peering3Node struct {
 
 func newPeering3(w *world) *peering3 {
 	p := &peering3{w: w, nodes: make([]peering3Node, w.cfg.Nodes)}
-	heartbeat := dispatch.DefaultConfig().Heartbeat
 	for i := range p.nodes {
-		n := &p.nodes[i]
-		n.idle, n.peers, n.wake = w.cfg.Workers, w.neighbours(int32(i)), w.firstTick()
-		n.announcer = mesh.Announcer{Interval: w.cfg.interval(), Heartbeat: max(heartbeat, w.cfg.interval())}
-		w.events.push(event{at: n.wake, node: int32(i), kind: tick})
+		if !w.absent[i] {
+			p.start(int32(i), w.firstTick())
+		}
 	}
 	return p
+}
+
+// start has a node announce itself from the given time on.
+func (p *peering3) start(node int32, at time.Duration) {
+	w, n := p.w, &p.nodes[node]
+	n.idle, n.peers, n.wake = w.cfg.Workers, w.neighbours(node), at
+	n.announcer = mesh.Announcer{Interval: w.cfg.interval(), Heartbeat: max(dispatch.DefaultConfig().Heartbeat, w.cfg.interval())}
+	w.events.push(event{at: at, node: node, kind: tick})
+}
+
+// join starts a node. Those that should have it as a peer, have it at once, as
+// if their configuration had said so all the time.
+func (p *peering3) join(node int32) {
+	p.start(node, p.w.now)
+	for _, peer := range p.nodes[node].peers {
+		p.nodes[peer].peers = append(p.nodes[peer].peers, node)
+	}
 }
 
 func (p *peering3) submit(t *task) {
@@ -96,7 +111,7 @@ func (p *peering3) send(t *task, from, to int32) {
 	w := p.w
 	t.at, t.away = to, true
 	w.move(t, moving)
-	if w.drops() || w.dead[to] {
+	if w.drops() || w.absent[to] {
 		w.again(t, patience)
 		return
 	}
@@ -113,7 +128,7 @@ func (p *peering3) happen(e event) {
 		idle := *p.reports.at(e.ref)
 		p.reports.release(e.ref)
 		for _, peer := range p.nodes[e.node].peers {
-			if !w.dead[peer] && !w.drops() {
+			if !w.absent[peer] && !w.drops() {
 				p.nodes[peer].cloud = idle
 				p.route(peer)
 			}
@@ -125,7 +140,7 @@ func (p *peering3) happen(e event) {
 	p.runs.release(e.ref)
 	switch e.kind {
 	case arrived:
-		if valid && !w.dead[node] {
+		if valid && !w.absent[node] {
 			w.move(t, waiting)
 			p.nodes[node].guests.push(t)
 			p.route(node)
@@ -135,7 +150,7 @@ func (p *peering3) happen(e event) {
 			w.end(t)
 		}
 	case finish:
-		if w.dead[node] {
+		if w.absent[node] {
 			return
 		}
 		if valid {
@@ -162,7 +177,7 @@ func (p *peering3) answer(t *task, node int32) {
 
 func (p *peering3) tick(e event) {
 	w, n := p.w, &p.nodes[e.node]
-	if w.dead[e.node] || e.at != n.wake {
+	if w.absent[e.node] || e.at != n.wake {
 		return
 	}
 	if n.announcer.Next() <= w.now {

@@ -25,13 +25,26 @@ func TestAnyQuestionIsAnswered(t *testing.T) {
 		c.Arrivals = rapid.SampledFrom(ArrivalKinds()).Draw(t, "arrivals")
 		c.Tasks, c.Seed = rapid.IntRange(1, 400).Draw(t, "tasks"), rapid.Uint64().Draw(t, "seed")
 		c.Loss = rapid.Float64Range(0, 0.3).Draw(t, "loss")
-		c.Interval = time.Duration(rapid.Int64Range(0, int64(time.Second)).Draw(t, "interval"))
+		if rapid.Bool().Draw(t, "own interval") { // a tiny one takes for ever
+			c.Interval = time.Duration(rapid.Int64Range(int64(100*time.Microsecond), int64(time.Second)).Draw(t, "interval"))
+		}
 		if c.rates() == nil {
 			c.Hot = 0
 		}
-		for node := range rapid.IntRange(0, c.Nodes-1).Draw(t, "deaths") {
-			at := time.Duration(rapid.Float64Range(0, 0.99).Draw(t, "death") * float64(c.length()))
-			c.Kills = append(c.Kills, Kill{node + 1, at})
+		whole := c.length() // before some clients come later, which makes it longer
+		when := func(what string) time.Duration {
+			return time.Duration(rapid.Float64Range(0, 0.99).Draw(t, what) * float64(whole))
+		}
+		changed := rapid.IntRange(0, c.Nodes-1).Draw(t, "deaths and joins")
+		for node := 1; node <= changed; node++ { // never the last one
+			at := when("change")
+			if joins := rapid.Bool().Draw(t, "joins"); joins {
+				c.Joins = append(c.Joins, Join{node, at})
+				at += when("death of a newcomer")
+			}
+			if at < whole && rapid.Bool().Draw(t, "dies") {
+				c.Kills = append(c.Kills, Kill{node, at})
+			}
 		}
 		if faults := c.Faults(); faults != nil {
 			t.Fatalf("%q", faults)

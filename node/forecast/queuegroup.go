@@ -24,7 +24,9 @@ const patience = 10 * time.Second
 func newQueueGroup(w *world) *queueGroup {
 	q := &queueGroup{w: w, workers: make([]groupWorker, w.cfg.Nodes*w.cfg.Workers)}
 	for i := range w.cfg.Nodes {
-		q.living = append(q.living, int32(i))
+		if !w.absent[i] {
+			q.living = append(q.living, int32(i))
+		}
 	}
 	return q
 }
@@ -66,7 +68,7 @@ func (q *queueGroup) happen(e event) {
 			w.end(t)
 		}
 	case finish:
-		if w.dead[node] {
+		if w.absent[node] {
 			return
 		}
 		if valid {
@@ -108,6 +110,8 @@ func (q *queueGroup) answer(t *task, node int32) {
 	}
 	w.events.push(event{at: w.now + w.delay(node, t.origin), node: node, ref: q.hold(t, node), kind: bounced})
 }
+
+func (q *queueGroup) join(node int32) { q.living = append(q.living, node) }
 
 func (q *queueGroup) die(node int32) {
 	q.living = without(q.living, node)

@@ -77,10 +77,9 @@ const (
 
 func newMeter(w *world) meter {
 	m := meter{
-		first: int(warmUp * float64(w.cfg.Tasks)), nodes: w.cfg.Nodes,
-		workers: float64(w.cfg.Nodes * w.cfg.Workers), from: w.start,
-		slices: make([]Slice, sliceCount),
+		first: int(warmUp * float64(w.cfg.Tasks)), from: w.start, slices: make([]Slice, sliceCount),
 	}
+	m.present(w, w.cfg.Nodes-len(w.cfg.Joins))
 	m.slice = max(1, w.cfg.length()/sliceCount)
 	for i := range m.slices {
 		m.slices[i].From = time.Duration(i) * m.slice
@@ -111,9 +110,10 @@ func (m *meter) pass(d time.Duration) {
 	}
 }
 
-func (m *meter) died(w *world) {
-	m.workers -= float64(w.cfg.Workers)
-	m.nodes--
+// present counts so many nodes more, with their workers.
+func (m *meter) present(w *world, n int) {
+	m.workers += float64(n * w.cfg.Workers)
+	m.nodes += n
 }
 
 // sentState counts messages of state.

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// world is what all policies have in common: time, clients, the network, the
-// deaths, and what is measured.
+// world is what all policies have in common: time, clients, the network,
+// who comes and goes, and what is measured.
 type world struct {
 	cfg    Config
 	now    time.Duration
@@ -19,7 +19,7 @@ type world struct {
 	names   []string
 	region  []int
 	slow    []float64
-	dead    []bool
+	absent  []bool // has not joined yet, or died
 	sources []source
 
 	tasks     pool[task]
@@ -36,8 +36,10 @@ type policy interface {
 	submit(t *task)
 	// happen takes an event of one of the policy's own kinds.
 	happen(e event)
-	// die takes the death of a node, which counts as dead already.
+	// die takes the death of a node, which counts as absent already.
 	die(node int32)
+	// join takes the start of a node, which counts as present already.
+	join(node int32)
 }
 
 // Run answers a question. The error says what is wrong with the Config, or is
@@ -52,17 +54,22 @@ func Run(c Config) (Result, error) {
 func newWorld(c Config) *world {
 	w := &world{
 		cfg: c, random: rand.New(rand.NewPCG(c.Seed, 0)),
-		slow: c.slowness(), dead: make([]bool, c.Nodes), region: make([]int, c.Nodes),
+		slow: c.slowness(), absent: make([]bool, c.Nodes), region: make([]int, c.Nodes),
 		start: 2 * (c.interval() + max(c.Delay, c.Far)), // the nodes have met
 	}
 	for i := range c.Nodes {
 		w.names = append(w.names, "DC"+strconv.Itoa(i+1))
 		w.region[i] = i * max(1, c.Regions) / c.Nodes
 	}
+	from := make([]time.Duration, c.Nodes) // the clients of each
+	for _, j := range c.Joins {
+		from[j.Node-1], w.absent[j.Node-1] = j.At, true
+		w.events.push(event{at: w.start + j.At, node: int32(j.Node - 1), kind: join})
+	}
 	w.sources = make([]source, c.Nodes)
 	for i, rate := range c.rates() {
 		if rate > 0 {
-			w.sources[i] = newSource(c, i, rate, w.start)
+			w.sources[i] = newSource(c, i, rate, w.start+from[i])
 			w.events.push(event{at: w.sources[i].next, node: int32(i), kind: arrive})
 		}
 	}
@@ -89,6 +96,8 @@ func (w *world) run() (Result, error) {
 			w.arrive(e.node)
 		case die:
 			w.die(e.node)
+		case join:
+			w.join(e.node)
 		case submit:
 			if t := w.tasks.at(e.ref); t.try == uint32(e.node) {
 				w.policy.submit(w.living(t))
@@ -141,7 +150,7 @@ func (w *world) arrive(node int32) {
 // living gives a task that starts anew another origin if its own is dead: any
 // other node is the next on its client's list.
 func (w *world) living(t *task) *task {
-	for w.dead[t.origin] {
+	for w.absent[t.origin] {
 		t.origin = int32(w.random.IntN(w.cfg.Nodes))
 	}
 	t.at, t.away = t.origin, false
@@ -208,14 +217,6 @@ func (w *world) delay(a, b int32) time.Duration {
 
 // drops reports whether a message between two nodes is lost.
 func (w *world) drops() bool { return w.cfg.Loss > 0 && w.random.Float64() < w.cfg.Loss }
-
-// die ends a node. What its own clients wait for they ask for elsewhere, as soon
-// as they notice that their connection is gone.
-func (w *world) die(node int32) {
-	w.dead[node] = true
-	w.meter.died(w)
-	w.policy.die(node)
-}
 
 // all calls f for every task that has not ended.
 func (w *world) all(f func(*task)) {

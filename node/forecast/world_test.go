@@ -49,11 +49,12 @@ func TestEveryPolicyTakesEveryKindOfLoad(t *testing.T) {
 var troubles = map[string]func(*Config){
 	"none":  func(*Config) {},
 	"kills": func(c *Config) { c.Kills = []Kill{{1, 2 * time.Second}, {4, 3 * time.Second}} },
+	"joins": func(c *Config) { c.Joins = []Join{{1, 2 * time.Second}, {4, 3 * time.Second}, {6, 0}} },
 	"loss":  func(c *Config) { c.Loss = 0.01 },
 	"slow":  func(c *Config) { c.Slow = 2 },
 	"far":   func(c *Config) { c.Regions, c.Far = 3, ms(20) },
 	"all": func(c *Config) {
-		c.Kills = []Kill{{2, 2 * time.Second}}
+		c.Kills, c.Joins = []Kill{{2, 2 * time.Second}}, []Join{{2, time.Second}, {5, 3 * time.Second}}
 		c.Loss, c.Slow, c.Regions, c.Far, c.Arrivals = 0.01, 2, 2, ms(20), Batch
 	},
 }
@@ -185,12 +186,12 @@ func TestNeighboursOfTheDeadFindOthers(t *testing.T) {
 	}
 	for i := range cores.nodes {
 		n := &cores.nodes[i]
-		if w.dead[i] {
+		if w.absent[i] {
 			continue
 		}
 		for _, peer := range w.neighbours(n.index) {
 			name := w.names[peer]
-			if w.dead[peer] || !contains(n.near, peer) && !contains(n.far, peer) {
+			if w.absent[peer] || !contains(n.near, peer) && !contains(n.far, peer) {
 				t.Errorf("%s does not tell %s", n.name, name)
 			}
 			if !slices.ContainsFunc(n.core.Peers(), func(p mesh.PeerView) bool { return p.Name == name }) {
@@ -218,11 +219,21 @@ func TestFaultsNameTheSetting(t *testing.T) {
 		"tasks: so":      func(c *Config) { c.Tasks, c.Service.Mean = maxTasks, time.Hour },
 		"loss:":          func(c *Config) { c.Loss = 1 },
 		"interval:":      func(c *Config) { c.Interval = -1 },
+		"interval: 0":    func(c *Config) { c.Interval = 1 },
 		"service:":       func(c *Config) { c.Service.Mean = 0 },
 		"arrivals:":      func(c *Config) { c.Arrivals = "rush" },
 		"kill: node 4":   func(c *Config) { c.Kills = []Kill{{4, 0}} },
 		"kill: 1h":       func(c *Config) { c.Kills = []Kill{{1, time.Hour}} },
-		"kill: no node":  func(c *Config) { c.Kills = []Kill{{1, 1}, {2, 1}, {3, 1}} },
+		"kill: no node":  func(c *Config) { c.Kills = []Kill{{1, 1}, {2, 2}, {3, 3}} },
+		"kill: node 1 d": func(c *Config) { c.Kills, c.Joins = []Kill{{1, 1}}, []Join{{1, 2}} },
+		"kill: no node w": func(c *Config) {
+			c.Kills, c.Joins = []Kill{{1, 1}, {2, 2}}, []Join{{3, 3}}
+		},
+		"join: node 4":  func(c *Config) { c.Joins = []Join{{4, 0}} },
+		"join: node 1 ": func(c *Config) { c.Joins = []Join{{1, 0}, {1, 1}} },
+		"join: from":    func(c *Config) { c.Joins = []Join{{1, -1}} },
+		"join: 1h":      func(c *Config) { c.Joins = []Join{{1, time.Hour}} },
+		"join: no node": func(c *Config) { c.Joins = []Join{{1, 1}, {2, 1}, {3, 1}} },
 	} {
 		c := DefaultConfig()
 		spoil(&c)
