@@ -23,13 +23,15 @@ func Interval(serviceTime time.Duration) time.Duration {
 
 // Announcer decides when a node announces its state: at once when something
 // changed and the last announcement is an interval ago, else when that interval
-// ends, or a fifth of it for what others wait for; and as a heartbeat when
-// nothing changes. Times are since the node's start. The zero value with its two
-// fields set is ready, and due.
+// ends, or a fifth of it for what others wait for; and as a heartbeat. The
+// heartbeat is for all nodes; who else needs to hear of a change is up to the
+// caller. Times are since the node's start. The zero value with its two fields
+// set is ready, and due.
 type Announcer struct {
 	Interval  time.Duration // least time between two announcements
-	Heartbeat time.Duration // most time between two announcements
+	Heartbeat time.Duration // most time between two announcements to all
 
+	beat time.Duration // when the next one to all is due
 	next time.Duration // when the next one is due
 	last time.Duration
 }
@@ -48,7 +50,20 @@ func (a *Announcer) Urgent(now time.Duration) {
 // Next returns when the next announcement is due.
 func (a *Announcer) Next() time.Duration { return a.next }
 
-// Announced notes that the state as it is at time now was announced.
-func (a *Announcer) Announced(now time.Duration) {
-	a.last, a.next = now, now+a.Heartbeat
+// ForAll has the next announcement, which is due as after Changed, go to all.
+func (a *Announcer) ForAll(now time.Duration) {
+	a.beat = min(a.beat, now)
+	a.Changed(now)
+}
+
+// Beats reports whether an announcement at time now is for all nodes.
+func (a *Announcer) Beats(now time.Duration) bool { return a.beat <= now }
+
+// Announced notes that the state as it is at time now was announced, to all or
+// to some.
+func (a *Announcer) Announced(now time.Duration, toAll bool) {
+	if toAll {
+		a.beat = now + a.Heartbeat
+	}
+	a.last, a.next = now, a.beat
 }

@@ -11,6 +11,7 @@ const ms = time.Millisecond
 
 func TestAnnouncer(t *testing.T) {
 	a := Announcer{Interval: 20 * ms, Heartbeat: time.Second}
+	announced := func(now time.Duration) { a.Announced(now, true) }
 	for _, step := range []struct {
 		what string
 		do   func(now time.Duration)
@@ -18,18 +19,18 @@ func TestAnnouncer(t *testing.T) {
 		next time.Duration
 	}{
 		{"a node that starts announces itself", func(time.Duration) {}, 0, 0},
-		{"then there is the heartbeat", a.Announced, 5 * ms, 1005 * ms},
+		{"then there is the heartbeat", announced, 5 * ms, 1005 * ms},
 		{"a change soon after waits for the interval", a.Changed, 6 * ms, 25 * ms},
 		{"another adds nothing", a.Changed, 7 * ms, 25 * ms},
-		{"the tick may be late", a.Announced, 30 * ms, 1030 * ms},
+		{"the tick may be late", announced, 30 * ms, 1030 * ms},
 		{"a change after a quiet interval is due at once", a.Changed, 200 * ms, 200 * ms},
 		{"the next one does not put it off", a.Changed, 210 * ms, 200 * ms},
-		{"announced", a.Announced, 210 * ms, 1210 * ms},
+		{"announced", announced, 210 * ms, 1210 * ms},
 		{"a change when the heartbeat is due anyway", a.Changed, 1300 * ms, 1210 * ms},
-		{"announced", a.Announced, 1300 * ms, 2300 * ms},
+		{"announced", announced, 1300 * ms, 2300 * ms},
 		{"what others wait for does so for a fifth of the interval", a.Urgent, 1301 * ms, 1304 * ms},
 		{"and is not put off by a change", a.Changed, 1302 * ms, 1304 * ms},
-		{"announced", a.Announced, 1304 * ms, 2304 * ms},
+		{"announced", announced, 1304 * ms, 2304 * ms},
 		{"a change", a.Changed, 1305 * ms, 1324 * ms},
 		{"does not put off what others wait for", a.Urgent, 1310 * ms, 1310 * ms},
 	} {
@@ -57,7 +58,7 @@ func TestAnnouncerBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := Announcer{Interval: 20 * ms, Heartbeat: 100 * ms}
 		now, last := time.Duration(0), time.Duration(0)
-		a.Announced(0)
+		a.Announced(0, true)
 		for range rapid.IntRange(1, 50).Draw(t, "steps") {
 			now += time.Duration(rapid.IntRange(0, 50).Draw(t, "ms")) * ms
 			for a.Next() <= now {
@@ -65,7 +66,7 @@ func TestAnnouncerBounds(t *testing.T) {
 					t.Fatalf("announced at %v after %v", at, last)
 				}
 				last = a.Next()
-				a.Announced(last)
+				a.Announced(last, true)
 			}
 			if rapid.Bool().Draw(t, "changed") {
 				a.Changed(now)

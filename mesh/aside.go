@@ -42,7 +42,7 @@ func (ps *Peers) spares(service string, home bool) bool {
 	if home {
 		places++
 	}
-	for _, l := range ps.byService[service] {
+	for l := range ps.byService[service].all() {
 		if l.peer.open() && l.workers > 0 {
 			places++
 			if l.aside > 0 {

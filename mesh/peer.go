@@ -17,6 +17,7 @@ type Peer struct {
 	sequence    uint64 // of the last full state
 	draining    bool
 	left        bool          // said goodbye; kept until it expires, so that stragglers do not revive it
+	near        bool          // a neighbour: it tells of every change; else its heartbeats are all that is heard
 	unreachable bool          // a message to it found no subscriber; until it is heard again
 	since       time.Duration // when the first such message did
 	loads       []*peerLoad   // in order of service
@@ -35,6 +36,9 @@ func (p *Peer) State(now time.Duration, s State, name string) {
 		return
 	}
 	p.sequence, p.draining, p.left = s.Sequence, s.Draining, s.Leaving
+	if p.left && p.peers != nil {
+		p.peers.changed = true
+	}
 	for _, r := range s.Services {
 		p.load(r.Service).take(now, report{
 			s.Sequence, r.Workers, r.Idle, r.Waiting, r.Excess,
@@ -92,7 +96,12 @@ func (p *Peer) Answered(service string, number uint64) {
 }
 
 // Took notes the number of a task that came from the peer.
-func (p *Peer) Took(number uint64) { p.received = max(p.received, number) }
+func (p *Peer) Took(number uint64) {
+	if p.received == 0 && number > 0 && p.peers != nil {
+		p.peers.senders = append(p.peers.senders, p)
+	}
+	p.received = max(p.received, number)
+}
 
 // Received returns the number of the last task that came from the peer; 0: none.
 func (p *Peer) Received() uint64 { return p.received }
@@ -110,16 +119,17 @@ const longestAnswer = time.Second
 // Told takes the answer to the question that Asked noted: the round trip is
 // measured by it, as an average that forgets (RFC 6298).
 func (p *Peer) Told(now time.Duration) {
+	before := p.roundTrip
 	switch measured := max(now-p.asked, time.Microsecond); {
 	case !p.asking:
-	case p.roundTrip == 0:
+	case before == 0:
 		p.roundTrip = measured
 	default:
-		p.roundTrip += (measured - p.roundTrip) / 8
+		p.roundTrip += (measured - before) / 8
 	}
 	p.asking = false
 	if p.peers != nil {
-		p.peers.nearest = 0
+		p.peers.measured(before, p.roundTrip)
 	}
 }
 

@@ -77,7 +77,7 @@ func (l *peerLoad) free() int {
 // (excess: here, others: elsewhere); or all but what the others are likely to
 // send, if that is more. The 1 is for a newcomer's first task.
 func (l *peerLoad) slots(now, roundTrip time.Duration, excess, others float64) (sure, expected float64) {
-	age := min(now-l.heard, Interval(l.serviceTime)) // it would have told of more than that
+	age := min(now-l.heard, Interval(l.serviceTime)) // a neighbour would have told of more than that
 	window := (age + roundTrip).Seconds()
 	mine := l.recent.Value(now)
 	theirs := max(0, l.demand-mine)

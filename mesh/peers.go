@@ -15,10 +15,15 @@ type Peers struct {
 	// RoundTrip is taken for that of a peer until it has been measured.
 	RoundTrip time.Duration
 
-	list         []*Peer                // in order of name, so that decisions can be repeated
-	byService    map[string][]*peerLoad // the peers' loads, in order of the peers
-	nearest      time.Duration          // shortest round trip to a peer; 0: to be found out
-	offers, sure []offer                // scratch, as the next
+	list         []*Peer           // in order of name, so that decisions can be repeated
+	byName       map[string]*Peer  // the same
+	senders      []*Peer           // of these: those that sent tasks
+	byService    map[string]served // the peers' loads
+	sparse       bool              // more than FullMesh: some of them are no neighbours
+	followed     []string          // the neighbours then, in order of name
+	changed      bool              // the list, since the neighbours were chosen
+	nearest      time.Duration     // shortest round trip to a peer; 0: to be found out
+	offers, sure []offer           // scratch, as the next
 	looked       []*peerLoad
 }
 
@@ -27,15 +32,21 @@ type Peers struct {
 func (ps *Peers) All() []*Peer { return ps.list }
 
 // Find returns the named peer, nil if it is not known.
-func (ps *Peers) Find(name string) *Peer {
-	if i, ok := ps.search(name); ok {
-		return ps.list[i]
-	}
-	return nil
-}
+func (ps *Peers) Find(name string) *Peer { return ps.byName[name] }
 
-func (ps *Peers) search(name string) (int, bool) {
-	return slices.BinarySearchFunc(ps.list, name, func(p *Peer, name string) int { return strings.Compare(p.Name, name) })
+// put gives a peer its place in the list, which may be that of another of its name.
+func (ps *Peers) put(p *Peer) {
+	i, known := slices.BinarySearchFunc(ps.list, p.Name, func(q *Peer, name string) int { return strings.Compare(q.Name, name) })
+	if known {
+		ps.list[i] = p
+	} else {
+		ps.list = slices.Insert(ps.list, i, p)
+	}
+	if ps.byName == nil {
+		ps.byName = make(map[string]*Peer)
+	}
+	ps.byName[p.Name] = p
+	ps.nearest, ps.changed = 0, true
 }
 
 // PeerView is what is known of a peer, for people and tests.
@@ -66,6 +77,8 @@ func (ps *Peers) Views() []PeerView {
 
 // Remove forgets a peer.
 func (ps *Peers) Remove(p *Peer) {
+	ps.changed = true
+	delete(ps.byName, p.Name)
 	ps.list = slices.DeleteFunc(ps.list, func(q *Peer) bool { return q == p })
 	ps.forget(p)
 }
@@ -76,25 +89,8 @@ func (ps *Peers) forget(p *Peer) {
 	for _, l := range p.loads {
 		ps.drop(l)
 	}
+	ps.senders = slices.DeleteFunc(ps.senders, func(q *Peer) bool { return q == p })
 	ps.nearest, p.peers = 0, nil
-}
-
-func (ps *Peers) drop(l *peerLoad) {
-	rest := slices.DeleteFunc(ps.byService[l.service], func(m *peerLoad) bool { return m == l })
-	if len(rest) == 0 {
-		delete(ps.byService, l.service)
-	} else {
-		ps.byService[l.service] = rest
-	}
-}
-
-func (ps *Peers) add(l *peerLoad) {
-	if ps.byService == nil {
-		ps.byService = make(map[string][]*peerLoad)
-	}
-	loads := ps.byService[l.service]
-	i, _ := slices.BinarySearchFunc(loads, l.peer.Name, func(m *peerLoad, name string) int { return strings.Compare(m.peer.Name, name) })
-	ps.byService[l.service] = slices.Insert(loads, i, l)
 }
 
 // Heard takes any sign of life of a peer and returns its entry. A name that is
@@ -104,15 +100,12 @@ func (ps *Peers) add(l *peerLoad) {
 // p is nil. Two nodes of one name are the exception: when the one that came later
 // says goodbye, the other is heard again.
 func (ps *Peers) Heard(now time.Duration, name string, incarnation Incarnation) (p, old *Peer) {
-	i, ok := ps.search(name)
-	if !ok {
-		p = &Peer{Name: name, Incarnation: incarnation, heard: now, peers: ps}
-		ps.list = slices.Insert(ps.list, i, p)
-		ps.nearest = 0
-		return p, nil
-	}
-	old = ps.list[i]
+	old = ps.byName[name]
 	switch {
+	case old == nil:
+		p = &Peer{Name: name, Incarnation: incarnation, heard: now, peers: ps, near: !ps.sparse}
+		ps.put(p)
+		return p, nil
 	case incarnation == old.Incarnation && !old.left:
 		old.heard, old.unreachable = now, false
 		return old, nil
@@ -120,10 +113,10 @@ func (ps *Peers) Heard(now time.Duration, name string, incarnation Incarnation) 
 		return nil, nil
 	}
 	ps.forget(old)
-	p = &Peer{Name: name, Incarnation: incarnation, heard: now, peers: ps}
+	p = &Peer{Name: name, Incarnation: incarnation, heard: now, peers: ps, near: old.near}
 	p.former[0] = old.Incarnation
 	copy(p.former[1:], old.former[:])
-	ps.list[i] = p
+	ps.put(p)
 	return p, old
 }
 
@@ -150,26 +143,28 @@ func (ps *Peers) Expired(now time.Duration) (gone []*Peer, next time.Duration) {
 
 // Serves reports whether some peer has announced workers for the service.
 func (ps *Peers) Serves(service string) bool {
-	return slices.ContainsFunc(ps.byService[service], func(l *peerLoad) bool { return !l.peer.left && l.workers > 0 })
+	for l := range ps.byService[service].all() {
+		if !l.peer.left && l.workers > 0 {
+			return true
+		}
+	}
+	return false
 }
 
-// Wants reports whether some peer has tasks of the service waiting that others
-// may have.
+// Wants reports whether some peer that hears this node's news has tasks of the
+// service waiting that others may have.
 func (ps *Peers) Wants(service string) bool {
-	return slices.ContainsFunc(ps.byService[service], func(l *peerLoad) bool { return l.peer.open() && l.excess > 0 })
+	return slices.ContainsFunc(ps.byService[service].near, func(l *peerLoad) bool { return l.peer.open() && l.excess > 0 })
 }
 
 // Received returns the number of the last task that came from each peer that
 // sent one; nil if none did.
 func (ps *Peers) Received() map[string]uint64 {
-	var numbers map[string]uint64
-	for _, p := range ps.list {
-		if p.received == 0 {
-			continue
-		}
-		if numbers == nil {
-			numbers = make(map[string]uint64, len(ps.list))
-		}
+	if len(ps.senders) == 0 {
+		return nil
+	}
+	numbers := make(map[string]uint64, len(ps.senders))
+	for _, p := range ps.senders {
 		numbers[p.Name] = p.received
 	}
 	return numbers
@@ -195,6 +190,20 @@ func (ps *Peers) Nearest() time.Duration {
 		}
 	}
 	return ps.nearest
+}
+
+// measured keeps the nearest up to date: looking at all would take long in a large
+// mesh, and is needed only if it was this one.
+func (ps *Peers) measured(before, after time.Duration) {
+	if before == 0 {
+		before = ps.RoundTrip
+	}
+	switch {
+	case after > 0 && after <= ps.nearest:
+		ps.nearest = after
+	case before <= ps.nearest:
+		ps.nearest = 0 // to be found out
+	}
 }
 
 // RoundTripTo is the time to the named node and back, as far as is known.

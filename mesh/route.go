@@ -87,11 +87,29 @@ type offer struct {
 // information?"); of near and far ones, the near. A part of a slot is taken with
 // that chance. If none has a slot, the task joins the queue of the peer where it
 // waits least, if that, with the way there and back, is less than it waits here.
+//
+// Neighbours are asked first, whose news are fresh. The others only if none of
+// these has a slot.
 func (ps *Peers) Overflow(now time.Duration, service string, h Home, random *rand.Rand) Route {
+	s := ps.byService[service]
+	r, slot := ps.overflow(now, s.near, h, random)
+	if slot || len(s.far) == 0 {
+		return r
+	}
+	far, slot := ps.overflow(now, s.far, h, random)
+	far.Later = far.Later || r.Later
+	if slot || r.Peer == nil {
+		return far
+	}
+	return r
+}
+
+// overflow is Overflow to one of some peers; slot says whether that has one.
+func (ps *Peers) overflow(now time.Duration, loads []*peerLoad, h Home, random *rand.Rand) (r Route, slot bool) {
 	ps.offers, ps.sure = ps.offers[:0], ps.sure[:0]
 	var shortest Route
 	var least time.Duration
-	loads, later, wanted := ps.byService[service], false, 0
+	later, wanted := false, 0
 	if all := len(loads); all > mostLooked {
 		from := random.IntN(all)
 		ps.looked = append(ps.looked[:0], loads[from:min(from+mostLooked, all)]...)
@@ -115,6 +133,9 @@ func (ps *Peers) Overflow(now time.Duration, service string, h Home, random *ran
 			continue
 		}
 		sure, expected := l.slots(now, roundTrip, float64(h.Excess), float64(wanted-l.excess))
+		if l.stale(now) {
+			sure = min(sure, 0)
+		}
 		chance := random.Float64()
 		if sure > chance {
 			ps.sure = append(ps.sure, offer{p, max(1, sure), roundTrip, keep})
@@ -137,11 +158,11 @@ func (ps *Peers) Overflow(now time.Duration, service string, h Home, random *ran
 	}
 	for _, offers := range [][]offer{ps.sure, ps.offers} {
 		if o, ok := choose(offers, random); ok {
-			return Route{Peer: o.peer, Keep: o.keep, Patience: time.Duration(h.Waiting) * h.Pace()}
+			return Route{Peer: o.peer, Keep: o.keep, Patience: time.Duration(h.Waiting) * h.Pace()}, true
 		}
 	}
 	shortest.Later = shortest.Peer == nil && later
-	return shortest
+	return shortest, false
 }
 
 // mostLooked bounds how many peers one decision looks at, from a random one on:

@@ -19,8 +19,11 @@ const (
 	SubjectState = "state."
 )
 
-// suffixHeld follows a node's cloud subject.
-const suffixHeld = ".held"
+// suffixHeld follows a node's cloud subject, suffixNews its state subject.
+const (
+	suffixHeld = ".held"
+	suffixNews = ".news"
+)
 
 // CloudSubject is where the named node receives tasks.
 func CloudSubject(name string) string { return SubjectCloud + name }
@@ -28,8 +31,21 @@ func CloudSubject(name string) string { return SubjectCloud + name }
 // HeldSubject is where the named node is asked which attempts it still holds.
 func HeldSubject(name string) string { return SubjectCloud + name + suffixHeld }
 
-// StateSubject is where the named node announces its state.
+// StateSubject is where the named node announces its state to all.
 func StateSubject(name string) string { return SubjectState + name }
+
+// NewsSubject is where the named node announces its state to its neighbours, in
+// a mesh of more than FullMesh nodes.
+func NewsSubject(name string) string { return SubjectState + name + suffixNews }
+
+// StateOf returns the name of the node that announces its state on a subject,
+// to all or to its neighbours. ok is false if nobody does there.
+func StateOf(subject string) (name string, ok bool) {
+	if name, ok = strings.CutPrefix(subject, SubjectState); ok {
+		name = strings.TrimSuffix(name, suffixNews)
+	}
+	return name, ok
+}
 
 // DoneSubject is the reply subject of the dispatch of attempt a.
 func DoneSubject(a Attempt) string {

@@ -80,7 +80,7 @@ func (l *loop) onState(now time.Duration, e link.Event, fx []dispatch.Effect) []
 		}
 		return fx
 	}
-	l.publish(&nats.Msg{Subject: e.Message.Subject, Data: e.Message.Data})
+	l.publish(&nats.Msg{Subject: mesh.StateSubject(e.State.Name), Data: e.Message.Data})
 	return l.core.PeerState(now, e.Incarnation, e.State, fx)
 }
 

@@ -33,7 +33,11 @@ func (l *loop) apply(fx []dispatch.Effect) {
 		case dispatch.Ask:
 			l.told(l.link.Ask(e.To, e.Attempts))
 		case dispatch.Announce:
-			l.announce()
+			l.announce(e.News)
+		case dispatch.Follow:
+			l.told(l.link.Follow(e.To))
+		case dispatch.Unfollow:
+			l.told(l.link.Unfollow(e.To))
 		}
 	}
 	clear(fx) // lets go of the messages
@@ -100,16 +104,16 @@ func (l *loop) delegate(e *dispatch.Effect, fx []dispatch.Effect) []dispatch.Eff
 	return fx
 }
 
-// announce publishes the node's state, to its peers and to those who watch on
-// the local port.
-func (l *loop) announce() {
+// announce publishes the node's state, to all peers or as news to those that
+// follow this node, and in any case to those who watch on the local port.
+func (l *loop) announce(news bool) {
 	s := l.core.State(l.now())
 	s.SentAt = time.Now().UTC()
 	if l.node.processes != nil {
 		status := l.node.processes.Status()
 		s.Processes = &status.Processes
 	}
-	data, err := l.link.Announce(s)
+	data, err := l.link.Announce(s, news)
 	l.told(err)
 	if data != nil {
 		l.publish(&nats.Msg{Subject: mesh.StateSubject(l.cfg.Name), Data: data})

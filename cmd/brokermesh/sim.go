@@ -35,14 +35,15 @@ task to a random worker anywhere; global, one queue without distance: the lower
 bound.
 
 The wait is from a client's request to its answer, less the time on a worker. It
-has no limit here, other than in a node. --load and --hot are of all --nodes, as
-if all were there: one that joins brings its share of the clients. "At deaths" are the tasks sent within
+has no limit here, other than in a node. "At deaths" are the tasks sent within
 five seconds of a death, before or after; "delayed" counts tasks of which a try
 was lost with a node or a message.
 
+A node that joins knows nobody, and nobody knows it. It brings its share of the
+clients: --load and --hot are of all --nodes, as if all were there.
+
 Of log-normal service times one in a hundred is ten times the mean or more. With
-more than 32 nodes each shares its state with about 20 neighbours only; real
-nodes share it with all, which costs more messages.`,
+more than 1,000 nodes each knows of its neighbours only, for want of memory.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(c); err != nil {

@@ -22,6 +22,7 @@ type Link struct {
 	inbox    string // prefix of every reply subject of this link, with its last dot
 	arrived  chan *nats.Msg
 	subs     []*nats.Subscription
+	follows  follows
 	messages sync.Pool // of *message
 }
 
@@ -30,7 +31,7 @@ type Link struct {
 const buffered = 1 << 16
 
 // Open subscribes to what concerns every node: answers to the link's own
-// questions, and the state of all. Join makes it reachable by its name.
+// questions, and the heartbeats of all. Join makes it reachable by its name.
 //
 // The connection must have been made with nats.NoEcho, or the node hears itself.
 func Open(nc *nats.Conn, name string) (*Link, error) {
@@ -49,7 +50,7 @@ func (l *Link) Leave() error {
 	for _, sub := range l.subs {
 		errs = append(errs, sub.Drain())
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, l.follows.leave())...)
 }
 
 func (l *Link) subscribe(subjects ...string) error {
@@ -67,7 +68,7 @@ func (l *Link) subscribe(subjects ...string) error {
 // turns a message into an Event.
 func (l *Link) Messages() <-chan *nats.Msg { return l.arrived }
 
-// Carried reports whether the message came by this link.
+// Carried reports whether the message, a task, came by this link.
 func (l *Link) Carried(m *nats.Msg) bool {
 	for _, sub := range l.subs {
 		if m.Sub == sub {
@@ -153,7 +154,7 @@ func (l *Link) Read(m *nats.Msg) (Event, error) {
 	if rest, ok := strings.CutPrefix(m.Subject, l.inbox); ok {
 		return l.readReply(e, rest)
 	}
-	if name, ok := strings.CutPrefix(m.Subject, mesh.SubjectState); ok {
+	if name, ok := mesh.StateOf(m.Subject); ok {
 		var err error
 		e.Kind = State
 		e.State, e.Incarnation, err = mesh.ParseState(name, m.Data)

@@ -194,7 +194,7 @@ func TestAnnounce(t *testing.T) {
 		Version: mesh.Version, Name: "DC1", Incarnation: mesh.Incarnation(7).String(), Sequence: 9, SentAt: time.Now().UTC().Round(0),
 		Services: []mesh.Load{{Service: "gpu", Workers: 3, Idle: 1, Waiting: 2}},
 	}
-	data, err := p.dc1.Announce(s)
+	data, err := p.dc1.Announce(s, false)
 	must(t, err)
 	got := p.dc2.read(link.State)
 	want(t, "state", got.State, s)

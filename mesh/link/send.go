@@ -98,13 +98,18 @@ func (l *Link) Relay(node string, m *nats.Msg, token string) error {
 	return l.nc.PublishMsg(out)
 }
 
-// Announce publishes the node's state and returns the message's body.
-func (l *Link) Announce(s mesh.State) ([]byte, error) {
+// Announce publishes the node's state, to all or as news to those that follow it,
+// and returns the message's body.
+func (l *Link) Announce(s mesh.State, news bool) ([]byte, error) {
+	subject := mesh.StateSubject(l.name)
+	if news {
+		subject = mesh.NewsSubject(l.name)
+	}
 	data, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
 	}
-	return data, l.nc.Publish(mesh.StateSubject(l.name), data)
+	return data, l.nc.Publish(subject, data)
 }
 
 // Identify answers a question of who holds this node's name.

@@ -115,10 +115,9 @@ func (c *Core) Tick(now time.Duration, fx []Effect) []Effect {
 	}
 	if now >= c.announcer.Next() {
 		c.announcer.Interval = c.interval()
-		c.announcer.Announced(now)
 		c.dedup.purge(now, c.cfg.DedupBytes)
 		c.purgeKept(now)
-		fx = append(fx, Effect{Do: Announce})
+		fx = c.announce(now, fx)
 	}
 	return fx
 }

@@ -35,14 +35,20 @@ const (
 	// Ask asks the peer To which of Attempts it does not hold; without Attempts it
 	// is a ping.
 	Ask
-	// Announce publishes the state; Core.State has it.
+	// Announce publishes the state to all nodes, or as News to those that follow
+	// this one; Core.State has it.
 	Announce
+	// Follow and Unfollow say that the news of the peer To are wanted from now on,
+	// or no more.
+	Follow
+	Unfollow
 )
 
 // Effect is one thing the caller of a Core has to do, in the order given.
 type Effect struct {
 	Do       Do
 	Guest    bool
+	News     bool
 	Hops     uint8
 	Task     any
 	Answer   any

@@ -55,6 +55,13 @@ func (s *script) line(e Effect) string {
 		}
 	case Announce:
 		add("announce")
+		if e.News {
+			add(" news")
+		}
+	case Follow:
+		add("follow %s", e.To)
+	case Unfollow:
+		add("unfollow %s", e.To)
 	default:
 		add("unknown effect %d", e.Do)
 	}

@@ -12,6 +12,22 @@ func (c *Core) changed(now time.Duration) { c.announcer.Changed(now) }
 // Changed notes that what the caller adds to this node's state is no longer true.
 func (c *Core) Changed(now time.Duration) { c.changed(now) }
 
+// announce tells the state: the heartbeat to all, and what has changed between
+// two of them to the neighbours. In a mesh in which all are neighbours it is the
+// same.
+func (c *Core) announce(now time.Duration, fx []Effect) []Effect {
+	follow, leave := c.peers.Choose(c.cfg.Name)
+	for _, name := range leave {
+		fx = append(fx, Effect{Do: Unfollow, To: name})
+	}
+	for _, name := range follow {
+		fx = append(fx, Effect{Do: Follow, To: name})
+	}
+	news := c.peers.Sparse() && !c.announcer.Beats(now)
+	c.announcer.Announced(now, !news)
+	return append(fx, Effect{Do: Announce, News: news})
+}
+
 // State returns the node's state as it is to be announced. The caller fills in
 // SentAt, which is for people, and Processes.
 func (c *Core) State(now time.Duration) mesh.State {
@@ -207,7 +223,7 @@ func (c *Core) Drain(now time.Duration) {
 			c.last++
 		}
 	}
-	c.changed(now)
+	c.announcer.ForAll(now)
 }
 
 // Drained reports whether every task has been answered.
@@ -230,6 +246,6 @@ func (c *Core) Close(now time.Duration, fx []Effect) []Effect {
 			fx = c.refuse(now, t, mesh.CodeUnavailable, "node "+c.cfg.Name+" shut down before the task was done", fx)
 		}
 	}
-	c.announcer.Announced(now)
-	return append(fx, Effect{Do: Announce})
+	c.announcer.ForAll(now)
+	return c.announce(now, fx)
 }

@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/brokermesh/brokermesh/mesh"
@@ -18,9 +20,12 @@ type cores struct {
 	apart   bool // they do not hear of each other
 	nodes   []coreNode
 	byName  map[string]int32
+	inOrder []int32 // the nodes, by name
 	runs    pool[coreRun]
 	parcels pool[parcel]
 	reports pool[report]
+
+	audiences map[int][2][]int32 // by region; see audience
 }
 
 // coreNode is one node.
@@ -32,7 +37,7 @@ type coreNode struct {
 	born        time.Duration
 	fx          []dispatch.Effect // scratch
 	wake        time.Duration     // of the next Tick that is scheduled, in the world's time
-	near, far   []int32           // its neighbours
+	near, far   []int32           // that follow its news, in its region and in others
 }
 
 // coreRun is a task on a worker.
@@ -50,10 +55,12 @@ func newCores(w *world, together bool) *cores {
 		n := &c.nodes[i]
 		n.index, n.name, n.incarnation = int32(i), w.names[i], mesh.Incarnation(i+1)
 		c.byName[n.name] = n.index
+		c.inOrder = append(c.inOrder, n.index)
 		if !w.absent[i] {
 			c.start(n, w.firstTick())
 		}
 	}
+	slices.SortFunc(c.inOrder, func(a, b int32) int { return strings.Compare(w.names[a], w.names[b]) })
 	return c
 }
 
@@ -67,13 +74,13 @@ func (c *cores) start(n *coreNode, at time.Duration) {
 	}
 	n.wake = at
 	c.w.events.push(event{at: at, node: n.index, kind: tick})
-	if !c.apart {
-		c.meet(n)
-	}
 }
 
 // join starts a node. The others learn of it as it announces itself.
-func (c *cores) join(node int32) { c.start(&c.nodes[node], c.w.now) }
+func (c *cores) join(node int32) {
+	c.audiences = nil
+	c.start(&c.nodes[node], c.w.now)
+}
 
 // now is the time of a node's own clock.
 func (c *cores) now(n *coreNode) time.Duration { return c.w.now - n.born }
@@ -129,8 +136,10 @@ func (c *cores) happen(e event) {
 		c.arrived(n, e.ref)
 	case bounced:
 		c.bounced(n, e.ref)
-	case missed:
-		c.missed(n)
+	case follow:
+		c.follow(n, e.ref)
+	case unfollow:
+		c.unfollow(n, e.ref)
 	}
 }
 
@@ -150,8 +159,11 @@ func (c *cores) tick(n *coreNode, at time.Duration) {
 // die ends a node. Its peers find out by themselves. Its clients ask others.
 func (c *cores) die(node int32) {
 	w := c.w
-	if n := &c.nodes[node]; len(n.near)+len(n.far) > 0 {
-		w.events.push(event{at: w.now + coreConfig(w.cfg, n).PeerExpiry, node: node, kind: missed})
+	c.audiences = nil
+	for i := range c.nodes {
+		if list := c.followers(&c.nodes[i], node); contains(*list, node) {
+			c.unfollow(&c.nodes[i], node)
+		}
 	}
 	w.all(func(t *task) {
 		switch node {

@@ -64,7 +64,15 @@ func (c *cores) carry(n *coreNode, e *dispatch.Effect) {
 		c.send(n, p)
 
 	case dispatch.Announce:
-		c.announce(n)
+		c.announce(n, e.News)
+
+	case dispatch.Follow, dispatch.Unfollow:
+		change := follow
+		if e.Do == dispatch.Unfollow {
+			change = unfollow
+		}
+		to := c.byName[e.To]
+		w.events.push(event{at: w.now + w.delay(n.index, to), node: to, ref: n.index, kind: change})
 	}
 }
 

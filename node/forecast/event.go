@@ -28,7 +28,8 @@ const (
 	bounced // the message ref: back at its sender, nobody was there
 	hear    // the report ref, by the neighbours of the node
 	tick    // the node has something to do
-	missed  // the node, which is dead, by its neighbours
+	follow  // the node, by the node ref, from now on
+	unfollow
 )
 
 func (e *event) before(f *event) bool {

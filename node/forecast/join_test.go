@@ -16,6 +16,20 @@ func (p watched) happen(e event) {
 	p.look()
 }
 
+// firstGuests notes how long after it joined a node has its first task of a peer.
+func firstGuests(w *world, c *cores) map[int]time.Duration {
+	first := make(map[int]time.Duration)
+	w.policy = watched{w.policy, func() {
+		for _, j := range w.cfg.Joins {
+			n := &c.nodes[j.Node-1]
+			if _, worked := first[j.Node]; n.core != nil && !worked && n.core.Stats().Guests > 0 {
+				first[j.Node] = w.now - w.start - j.At
+			}
+		}
+	}}
+	return first
+}
+
 // relieved is a mesh of twelve whose first nine nodes have all the clients and
 // more than they can do; the others, cold, come one after the other.
 func relieved(policy string) Config {
@@ -32,15 +46,7 @@ func TestNewcomersGetWork(t *testing.T) {
 	c := relieved(Default)
 	w := newWorld(c)
 	cores := w.policy.(*cores)
-	first := make(map[int]time.Duration)
-	w.policy = watched{w.policy, func() {
-		for _, j := range c.Joins {
-			n := &cores.nodes[j.Node-1]
-			if _, worked := first[j.Node]; n.core != nil && !worked && n.core.Stats().Guests > 0 {
-				first[j.Node] = w.now - w.start - j.At
-			}
-		}
-	}}
+	first := firstGuests(w, cores)
 	if r, err := w.run(); err != nil || r.Lost > 0 {
 		t.Fatalf("%v, lost %d", err, r.Lost)
 	}

@@ -1,6 +1,7 @@
 package forecast
 
 import (
+	"slices"
 	"time"
 
 	"github.com/brokermesh/brokermesh/mesh"
@@ -23,36 +24,64 @@ func (w *world) neighbours(node int32) []int32 {
 	return found
 }
 
-// meet has a node tell those of its state from now on that it should and does
-// not yet.
-func (c *cores) meet(n *coreNode) {
-	for _, peer := range c.w.neighbours(n.index) {
-		list := &n.near
-		if c.w.region[peer] != c.w.region[n.index] {
-			list = &n.far
-		}
-		if !contains(*list, peer) {
-			*list = append(*list, peer)
-		}
+// mostHeard is up to how many nodes hear the heartbeats of all. What each knows of
+// each would not fit into memory beyond that, so they hear their neighbours only.
+const mostHeard = 1000
+
+// audience returns who hears the heartbeats of a node, in order of name, those of
+// its region and the others. It may be among them itself. The lists are not
+// changed any more.
+func (c *cores) audience(n *coreNode) (near, far []int32) {
+	w := c.w
+	if len(c.nodes) > mostHeard {
+		return c.divide(n, w.neighbours(n.index))
 	}
+	if c.audiences == nil {
+		c.audiences = make(map[int][2][]int32)
+	}
+	region := w.region[n.index]
+	if _, known := c.audiences[region]; !known {
+		var all []int32
+		for _, i := range c.inOrder {
+			if !w.absent[i] {
+				all = append(all, i)
+			}
+		}
+		near, far = c.divide(n, all)
+		c.audiences[region] = [2][]int32{near, far}
+	}
+	return c.audiences[region][0], c.audiences[region][1]
 }
 
-// missed has the neighbours of a dead node find others in its place, when they
-// have missed it. No other links change, unless so few nodes are left that all
-// are neighbours.
-func (c *cores) missed(dead *coreNode) {
-	alive := 0
-	for _, d := range c.w.absent {
-		if !d {
-			alive++
+// divide divides nodes into those of a node's region and the others.
+func (c *cores) divide(n *coreNode, nodes []int32) (near, far []int32) {
+	for _, i := range nodes {
+		if c.w.region[i] == c.w.region[n.index] {
+			near = append(near, i)
+		} else {
+			far = append(far, i)
 		}
 	}
-	for i := range c.nodes {
-		n := &c.nodes[i]
-		if !c.w.absent[i] && (alive <= mesh.FullMesh || contains(dead.near, n.index) || contains(dead.far, n.index)) {
-			c.meet(n)
-		}
+	return near, far
+}
+
+// follow and unfollow take the word of a node that it wants to hear the news of
+// another, or no more. What is on its way is not touched.
+func (c *cores) follow(n *coreNode, by int32) {
+	list := c.followers(n, by)
+	*list = append(slices.Clone(*list), by)
+}
+
+func (c *cores) unfollow(n *coreNode, by int32) {
+	list := c.followers(n, by)
+	*list = without(slices.Clone(*list), by)
+}
+
+func (c *cores) followers(n *coreNode, by int32) *[]int32 {
+	if c.w.region[by] == c.w.region[n.index] {
+		return &n.near
 	}
+	return &n.far
 }
 
 // firstTick draws when a node announces itself for the first time, so that not

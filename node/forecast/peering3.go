@@ -181,7 +181,7 @@ func (p *peering3) tick(e event) {
 		return
 	}
 	if n.announcer.Next() <= w.now {
-		n.announcer.Announced(w.now)
+		n.announcer.Announced(w.now, true)
 		report, id := p.reports.take()
 		*report = n.idle
 		w.meter.sentState(len(n.peers))

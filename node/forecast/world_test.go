@@ -4,12 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/brokermesh/brokermesh/mesh"
 )
 
 // small is a mesh in which everything happens within few tasks.
@@ -165,38 +162,6 @@ func TestPoliciesGetTheSameTasks(t *testing.T) {
 	for policy, sum := range sums {
 		if sum != sums[Default] {
 			t.Errorf("%s: the last arrival is at %v, with the default at %v", policy, sum, sums[Default])
-		}
-	}
-}
-
-// In a large mesh a node tells only its neighbours of its state, who tell it of
-// theirs; those of one that died find others in its place, so that at the end
-// everybody has those that a mesh of the living would have.
-func TestNeighboursOfTheDeadFindOthers(t *testing.T) {
-	c := small(Default)
-	c.Nodes, c.Workers, c.Regions, c.Far, c.Tasks = 60, 2, 3, ms(2), 60_000
-	c.Kills = []Kill{{7, ms(500)}, {30, ms(500)}, {31, ms(700)}}
-	w := newWorld(c)
-	cores := w.policy.(*cores)
-	if n := &cores.nodes[0]; len(n.near)+len(n.far) > 20 || len(n.near) == 0 || len(n.far) == 0 {
-		t.Fatalf("%d near and %d far neighbours to begin with", len(n.near), len(n.far))
-	}
-	if _, err := w.run(); err != nil {
-		t.Fatal(err)
-	}
-	for i := range cores.nodes {
-		n := &cores.nodes[i]
-		if w.absent[i] {
-			continue
-		}
-		for _, peer := range w.neighbours(n.index) {
-			name := w.names[peer]
-			if w.absent[peer] || !contains(n.near, peer) && !contains(n.far, peer) {
-				t.Errorf("%s does not tell %s", n.name, name)
-			}
-			if !slices.ContainsFunc(n.core.Peers(), func(p mesh.PeerView) bool { return p.Name == name }) {
-				t.Errorf("%s has not heard of %s", n.name, name)
-			}
 		}
 	}
 }

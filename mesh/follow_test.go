@@ -1,0 +1,185 @@
+package mesh
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// followed keeps what Choose says.
+type followed map[string]bool
+
+func (f followed) choose(t *rapid.T, ps *Peers) {
+	follow, leave := ps.Choose(me)
+	for _, name := range leave {
+		if !f[name] {
+			t.Fatalf("%s is to be left, and is not followed", name)
+		}
+		delete(f, name)
+	}
+	for _, name := range follow {
+		if f[name] {
+			t.Fatalf("%s is followed twice", name)
+		}
+		f[name] = true
+	}
+}
+
+// Whatever comes, goes and comes back: the peers that are followed are the
+// neighbours in a mesh of those that are there, none in a small one; and every
+// service is known of all that serve it, with the neighbours apart.
+func TestChoose(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ps, f, known := newPeers(), make(followed), make(map[string]Incarnation)
+		for range rapid.IntRange(1, 120).Draw(t, "steps") {
+			name := fmt.Sprintf("DC%d", rapid.IntRange(1, 60).Draw(t, "node"))
+			switch rapid.SampledFrom([]string{"come", "come", "come", "come", "many", "die", "leave", "choose"}).Draw(t, "what") {
+			case "come":
+				known[name]++ // as another incarnation, if it is there
+				p, _ := ps.Heard(0, name, known[name])
+				p.State(0, State{Sequence: 1, Services: []Load{{Service: "a", Workers: 1}}}, me)
+			case "many":
+				for i := range FullMesh + 3 {
+					name := fmt.Sprintf("DC%d", i+1)
+					known[name]++
+					p, _ := ps.Heard(0, name, known[name])
+					p.State(0, State{Sequence: 1, Services: []Load{{Service: "a", Workers: 1}}}, me)
+				}
+			case "die":
+				if p := ps.Find(name); p != nil {
+					ps.Remove(p)
+				}
+			case "leave":
+				if p := ps.Find(name); p != nil {
+					p.State(0, State{Sequence: 2, Leaving: true}, me)
+				}
+			case "choose":
+				f.choose(t, ps)
+			}
+		}
+		f.choose(t, ps)
+		names := []string{me}
+		for _, p := range ps.All() {
+			if !p.Left() {
+				names = append(names, p.Name)
+			}
+		}
+		var want []string
+		if len(names) > FullMesh {
+			want = Neighbours(names, me)
+		}
+		if ps.Sparse() != (want != nil) || len(f) != len(want) {
+			t.Fatalf("%v are followed, want %v", f, want)
+		}
+		for _, name := range want {
+			if !f[name] {
+				t.Fatalf("%s is not followed", name)
+			}
+		}
+		s := ps.byService["a"]
+		for list, near := range map[*[]*peerLoad]bool{&s.near: true, &s.far: false} {
+			if !slices.IsSortedFunc(*list, func(a, b *peerLoad) int { return int(placeOf(ps, a) - placeOf(ps, b)) }) {
+				t.Fatal("the peers of a service are not in order")
+			}
+			for _, l := range *list {
+				if ps.Find(l.peer.Name) != l.peer || l.peer.near != near || near != (!ps.Sparse() || f[l.peer.Name]) {
+					t.Fatalf("%s is in the wrong place", l.peer.Name)
+				}
+			}
+		}
+		if serving := len(names) - 1; len(s.near)+len(s.far) != serving {
+			t.Fatalf("%d near and %d far serve, want %d", len(s.near), len(s.far), serving)
+		}
+	})
+}
+
+func placeOf(ps *Peers, l *peerLoad) int { return slices.Index(ps.list, l.peer) }
+
+// sparse has forty peers of which none serves, and two loads: of a neighbour and
+// of another one.
+func sparse(near, far Load) (ps *Peers, neighbour, other string) {
+	ps = newPeers()
+	ps.RoundTrip = 2 * ms
+	names := []string{me}
+	for i := range 40 {
+		name := fmt.Sprintf("DC%d", i+1)
+		names = append(names, name)
+		ps.Heard(0, name, 1)
+	}
+	ps.Choose(me)
+	neighbour = Neighbours(names, me)[0]
+	for _, p := range ps.All() {
+		if !p.near {
+			other = p.Name
+		}
+	}
+	for name, l := range map[string]Load{neighbour: near, other: far} {
+		ps.Find(name).State(0, State{Sequence: 1, Services: []Load{l}}, me)
+	}
+	return ps, neighbour, other
+}
+
+// A neighbour's news are fresh: another node gets a task only if no neighbour has
+// a slot, or none serves.
+func TestNeighboursFirst(t *testing.T) {
+	idle, full := Load{Workers: 4, Idle: 4, ServiceMS: 1000}, Load{Workers: 4, Waiting: 4, Excess: 4, ServiceMS: 1000}
+	home := Home{Waiting: 20, Excess: 20}
+	for _, c := range []struct {
+		what      string
+		near, far Load
+		want      int // 0: none; 1: the neighbour; 2: the other
+	}{
+		{"both idle", idle, idle, 1},
+		{"the neighbour is full", full, idle, 2},
+		{"no neighbour serves", Load{}, idle, 2},
+		{"only the neighbour serves", idle, Load{}, 1},
+		{"the shorter queue of two, that of the neighbour", full, full, 1},
+		{"nobody", Load{}, Load{}, 0},
+	} {
+		ps, neighbour, other := sparse(c.near, c.far)
+		got := picks(ps, 0, home, 100)
+		if want := []string{"", neighbour, other}[c.want]; c.want == 0 && len(got) > 0 || c.want > 0 && got[want] < 50 || len(got) > 1 {
+			t.Errorf("%s: %v, want %q", c.what, got, want)
+		}
+	}
+}
+
+// What a node that is no neighbour said a while ago is not sure.
+func TestFarNewsGrowOld(t *testing.T) {
+	ps, _, other := sparse(Load{}, Load{Workers: 4, Idle: 4, ServiceMS: 100})
+	l := ps.Find(other).find("")
+	for now, want := range map[int]bool{0: false, 50: false, 51: true} {
+		if got := l.stale(ms * time.Duration(now)); got != want {
+			t.Errorf("after %d ms: stale %t", now, got)
+		}
+	}
+	if !ps.Serves("") || ps.Wants("") {
+		t.Error("it serves, and wants nothing")
+	}
+}
+
+// The nearest is found again whoever it was.
+func TestNearestIsKeptUp(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ps := newPeers()
+		ps.RoundTrip = 5 * ms
+		for i := range rapid.IntRange(1, 5).Draw(t, "peers") {
+			ps.Heard(0, fmt.Sprint(i), 1)
+		}
+		for range rapid.IntRange(0, 30).Draw(t, "answers") {
+			p := rapid.SampledFrom(ps.All()).Draw(t, "peer")
+			p.Asked(0)
+			p.Told(ms * time.Duration(rapid.IntRange(0, 10).Draw(t, "round trip")))
+			want := ps.RoundTripTo(ps.All()[0].Name)
+			for _, p := range ps.All() {
+				want = min(want, ps.RoundTripTo(p.Name))
+			}
+			if got := ps.Nearest(); got != want {
+				t.Fatalf("nearest %v, want %v", got, want)
+			}
+		}
+	})
+}

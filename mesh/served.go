@@ -1,0 +1,75 @@
+package mesh
+
+import (
+	"iter"
+	"slices"
+	"strings"
+	"time"
+)
+
+// served is what is known of one service at the peers, each list in their order.
+type served struct {
+	near []*peerLoad // neighbours: of every change
+	far  []*peerLoad // the others: of their heartbeats, and what rides on answers
+}
+
+func (s served) all() iter.Seq[*peerLoad] {
+	return func(yield func(*peerLoad) bool) {
+		for _, list := range [...][]*peerLoad{s.near, s.far} {
+			for _, l := range list {
+				if !yield(l) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (s *served) of(p *Peer) *[]*peerLoad {
+	if p.near {
+		return &s.near
+	}
+	return &s.far
+}
+
+func (ps *Peers) drop(l *peerLoad) {
+	s := ps.byService[l.service]
+	list := s.of(l.peer)
+	*list = slices.DeleteFunc(*list, func(m *peerLoad) bool { return m == l })
+	if len(s.near)+len(s.far) == 0 {
+		delete(ps.byService, l.service)
+	} else {
+		ps.byService[l.service] = s
+	}
+}
+
+func (ps *Peers) add(l *peerLoad) {
+	if ps.byService == nil {
+		ps.byService = make(map[string]served)
+	}
+	s := ps.byService[l.service]
+	list := s.of(l.peer)
+	i, _ := slices.BinarySearchFunc(*list, l.peer.Name, func(m *peerLoad, name string) int { return strings.Compare(m.peer.Name, name) })
+	*list = slices.Insert(*list, i, l)
+	ps.byService[l.service] = s
+}
+
+// sort makes the table anew, for who is near has changed.
+func (ps *Peers) sort() {
+	clear(ps.byService)
+	for _, p := range ps.list {
+		for _, l := range p.loads {
+			s := ps.byService[l.service]
+			list := s.of(p)
+			*list = append(*list, l)
+			ps.byService[l.service] = s
+		}
+	}
+}
+
+// stale reports whether what is known may have changed without a word: a node that
+// is no neighbour tells of changes with its next heartbeat. Its idle workers are
+// expected then, not sure.
+func (l *peerLoad) stale(now time.Duration) bool {
+	return !l.peer.near && l.heard+Interval(l.serviceTime) < now
+}
