@@ -147,6 +147,28 @@ func TestNeighboursFirst(t *testing.T) {
 	}
 }
 
+// Where ten neighbours serve, the others are not looked at: what is known of them
+// is old.
+func TestEnoughNeighbours(t *testing.T) {
+	full := Load{Workers: 4, Waiting: 4, Excess: 4, ServiceMS: 1000}
+	ps, neighbour, other := sparse(full, Load{Workers: 4, Idle: 4, ServiceMS: 1000})
+	serving := 1
+	for _, p := range ps.All() {
+		if !p.near || p.Name == neighbour {
+			continue
+		}
+		got := picks(ps, 0, Home{Waiting: 1, Excess: 1}, 100)
+		if want := serving < minRings; (got[other] == 100) != want || !want && len(got) > 0 {
+			t.Fatalf("with %d neighbours that serve: %v", serving, got)
+		}
+		p.State(0, State{Sequence: 1, Services: []Load{full}}, me)
+		serving++
+	}
+	if serving <= minRings {
+		t.Fatalf("only %d neighbours", serving)
+	}
+}
+
 // What a node that is no neighbour said a while ago is not sure.
 func TestFarNewsGrowOld(t *testing.T) {
 	ps, _, other := sparse(Load{}, Load{Workers: 4, Idle: 4, ServiceMS: 100})

@@ -89,11 +89,11 @@ type offer struct {
 // waits least, if that, with the way there and back, is less than it waits here.
 //
 // Neighbours are asked first, whose news are fresh. The others only if none of
-// these has a slot.
+// these has a slot, and few of them serve at all.
 func (ps *Peers) Overflow(now time.Duration, service string, h Home, random *rand.Rand) Route {
 	s := ps.byService[service]
 	r, slot := ps.overflow(now, s.near, h, random)
-	if slot || len(s.far) == 0 {
+	if slot || len(s.far) == 0 || s.nearEnough() {
 		return r
 	}
 	far, slot := ps.overflow(now, s.far, h, random)

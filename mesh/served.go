@@ -54,6 +54,18 @@ func (ps *Peers) add(l *peerLoad) {
 	ps.byService[l.service] = s
 }
 
+// nearEnough reports whether so many neighbours serve that old news of others
+// bring nothing but tasks that come back (docs/routing.md).
+func (s served) nearEnough() bool {
+	serving := 0
+	for _, l := range s.near {
+		if l.workers > 0 && !l.peer.draining && l.peer.open() {
+			serving++
+		}
+	}
+	return serving >= minRings
+}
+
 // sort makes the table anew, for who is near has changed.
 func (ps *Peers) sort() {
 	clear(ps.byService)

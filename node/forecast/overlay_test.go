@@ -58,12 +58,9 @@ func compareWithOverlay(t *testing.T, c *cores) {
 }
 
 // settled is for how long no node may have come or gone until each has heard of
-// it and chosen its neighbours anew: the silence after which a peer is dead, and a
-// heartbeat for the choice.
-func settled() time.Duration {
-	d := dispatch.DefaultConfig()
-	return d.PeerExpiry + d.Heartbeat + 100*time.Millisecond
-}
+// it and chosen its neighbours anew: the silence after which a peer is dead, and an
+// announcement or two, which are never far in a busy mesh.
+func settled() time.Duration { return dispatch.DefaultConfig().PeerExpiry + 300*time.Millisecond }
 
 // Nodes come and go, one by one and several at once, also from and to a mesh in
 // which all are neighbours. In the end everybody follows its neighbours and no one
