@@ -88,7 +88,7 @@ func TestNewsAreForNeighbours(t *testing.T) {
 	}
 	got = toldOf{}
 	c.Changed(9 * time.Second)
-	got.until(c, 9100*time.Millisecond)
+	got.until(c, 9300*time.Millisecond)
 	if got.news > 0 || got.all == 0 {
 		t.Errorf("alone it says %+v", got)
 	}
