@@ -6,11 +6,12 @@ const (
 	None       = "none"        // the code that serves, at nodes that do not know of each other
 	Peering3   = "peering3"    // as the ZeroMQ guide wrote it
 	QueueGroup = "queue-group" // each task to a random worker anywhere, which has a queue of its own
+	Oracle     = "oracle"      // perfect news: all nodes known exactly and at once
 	Global     = "global"      // one queue and no distance: the lower bound
 )
 
 // Policies returns the names of all policies.
-func Policies() []string { return []string{Default, None, Peering3, QueueGroup, Global} }
+func Policies() []string { return []string{Default, None, Peering3, QueueGroup, Oracle, Global} }
 
 func newPolicy(w *world) policy {
 	switch w.cfg.Policy {
@@ -22,6 +23,8 @@ func newPolicy(w *world) policy {
 		return newPeering3(w)
 	case QueueGroup:
 		return newQueueGroup(w)
+	case Oracle:
+		return newOracle(w)
 	case Global:
 		return newGlobal(w)
 	}

@@ -21,7 +21,7 @@ func erlangC(n int, load float64) (waits, mean float64) {
 // One queue of exponential tasks is M/M/n, whoever keeps it: the global queue of
 // several nodes, and the core of one.
 func TestErlangC(t *testing.T) {
-	for _, policy := range []string{Default, None, Peering3, Global} {
+	for _, policy := range []string{Default, None, Peering3, Oracle, Global} {
 		for _, load := range []float64{0.5, 0.8, 0.9} {
 			for _, workers := range []int{1, 5, 20} {
 				c := DefaultConfig()

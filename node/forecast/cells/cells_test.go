@@ -95,7 +95,7 @@ func TestDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	line := row(answers[0])
-	if n := strings.Count(line, "|"); n != 13 || !strings.HasPrefix(line, "| 1 | 2×2 exp:10ms d 1 T 5 load 0.9 |") {
+	if n := strings.Count(line, "|"); n != 14 || !strings.HasPrefix(line, "| 1 | 2×2 exp:10ms d 1 T 5 load 0.9 |") {
 		t.Errorf("a row is %s", line)
 	}
 	text, err := between("before\n"+begins+"old\n"+ends+"after\n", "new\n")

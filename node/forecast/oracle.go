@@ -1,0 +1,193 @@
+package forecast
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/brokermesh/brokermesh/mesh"
+)
+
+// oracle knows all nodes exactly and at once: their queues, what is on the way to
+// each, how much their clients send, and when every task that runs will end. It
+// does not know what will come. A task that finds no idle worker is placed when it
+// comes, and for good: with the node where it waits least, the way there and back
+// included, and of equal ones that where most workers will be idle. What may stay
+// at home is what mesh.Home.Keep says, as with the code that serves, whose nodes
+// and ways these are, too: an idle worker takes the oldest waiting task, whose age
+// includes the way there and back, and none is kept for a task on its way. So it
+// shows what perfect news would be worth. It is no bound: it looks at one task at
+// a time.
+type oracle struct {
+	w     *world
+	nodes []oracleNode
+	rates []float64 // tasks a second of each node's clients
+	runs  pool[run]
+}
+
+type oracleNode struct {
+	idle  int
+	home  mesh.Home
+	onWay int             // tasks to it
+	ends  []time.Duration // of the tasks that run, in order
+	queue []aged          // oldest first
+}
+
+// aged is a waiting task, with the time by which it is served.
+type aged struct {
+	queued
+	since time.Duration
+}
+
+func newOracle(w *world) *oracle {
+	o := &oracle{w: w, nodes: make([]oracleNode, w.cfg.Nodes), rates: w.cfg.rates()}
+	for i := range o.nodes {
+		if !w.absent[i] {
+			o.join(int32(i))
+		}
+	}
+	return o
+}
+
+// submit places a task.
+func (o *oracle) submit(t *task) {
+	w, home := o.w, &o.nodes[t.origin]
+	to, least, most := t.origin, time.Duration(0), 0.0
+	if home.idle == 0 {
+		here, _ := home.forecast(w.now, w.now, 0)
+		for i := range o.nodes {
+			n, way := &o.nodes[i], w.delay(t.origin, int32(i))
+			if n == home || w.absent[i] || len(home.queue) < home.home.Keep(2*way) || to != t.origin && 2*way > least {
+				continue
+			}
+			wait, spare := n.forecast(w.now, w.now-way, way)
+			wait += 2 * way
+			if (spare >= 1 || wait < here) && (to == t.origin || wait < least || wait == least && spare > most) {
+				to, least, most = int32(i), wait, spare
+			}
+		}
+	}
+	if to == t.origin {
+		o.arrive(t, to, w.now)
+		return
+	}
+	t.at, t.away = to, true
+	w.move(t, moving)
+	if w.drops() {
+		w.again(t, w.delay(t.origin, to))
+		return
+	}
+	o.nodes[to].onWay++
+	w.events.push(event{at: w.now + w.delay(t.origin, to), node: to, ref: o.hold(t, to), kind: arrived})
+}
+
+// forecast is how long a task will wait at a node that it reaches after the way,
+// if it is served as one that came at the given time, and how many workers will be
+// idle when it arrives, itself counted among those who want one. The tasks of the
+// node's own clients that come meanwhile, as many as are expected, are younger:
+// they take idle workers, and do not stand before it.
+func (n *oracleNode) forecast(now, since, way time.Duration) (wait time.Duration, spare float64) {
+	older := n.place(since)
+	before := n.onWay + older - n.idle // so many workers have to become idle before one does for it
+	ended, _ := slices.BinarySearch(n.ends, now+way+1)
+	free := float64(ended - before)
+	for _, end := range n.ends[:ended] { // and then goes on
+		free += float64(now+way-end) / float64(n.home.ServiceTime)
+	}
+	if spare = free - n.home.Arrivals*way.Seconds(); spare >= 1 {
+		return 0, spare
+	}
+	next := int(max(0, -free))
+	if ended+next < len(n.ends) {
+		return n.ends[ended+next] - now - way, spare
+	}
+	return n.home.Pace() * time.Duration(next+1), spare
+}
+
+// place is where in the queue a task stands that came at the given time.
+func (n *oracleNode) place(since time.Duration) int {
+	at, _ := slices.BinarySearchFunc(n.queue, since+1, func(a aged, since time.Duration) int { return cmp.Compare(a.since, since) })
+	return at
+}
+
+func (o *oracle) hold(t *task, node int32) int32 {
+	r, id := o.runs.take()
+	*r = run{task: t, try: t.try, node: node}
+	return id
+}
+
+// arrive puts a task at a node into its queue, by age.
+func (o *oracle) arrive(t *task, node int32, since time.Duration) {
+	o.w.move(t, waiting)
+	n := &o.nodes[node]
+	n.queue = slices.Insert(n.queue, n.place(since), aged{queued{t, t.try}, since})
+	o.serve(node)
+}
+
+// serve gives waiting tasks to idle workers.
+func (o *oracle) serve(node int32) {
+	n := &o.nodes[node]
+	for n.idle > 0 && len(n.queue) > 0 {
+		next := n.queue[0]
+		n.queue = n.queue[1:]
+		if next.task.try == next.try {
+			n.idle--
+			end := o.w.begin(next.task, node)
+			at, _ := slices.BinarySearch(n.ends, end)
+			n.ends = slices.Insert(n.ends, at, end)
+			o.w.events.push(event{at: end, node: node, ref: o.hold(next.task, node), kind: finish})
+		}
+	}
+}
+
+func (o *oracle) happen(e event) {
+	w, r := o.w, o.runs.at(e.ref)
+	t, node, valid := r.task, r.node, r.task.try == r.try
+	o.runs.release(e.ref)
+	switch {
+	case e.kind == bounced: // the answer is back
+		if valid {
+			w.end(t)
+		}
+	case w.absent[node]:
+	case e.kind == arrived:
+		if o.nodes[node].onWay--; valid {
+			o.arrive(t, node, w.now-2*w.delay(t.origin, node))
+		}
+	case e.kind == finish:
+		if valid {
+			o.answer(t, node)
+		}
+		n := &o.nodes[node]
+		n.idle++
+		n.ends = n.ends[:copy(n.ends, n.ends[1:])]
+		o.serve(node)
+	}
+}
+
+func (o *oracle) answer(t *task, node int32) {
+	w, way := o.w, o.w.delay(node, t.origin)
+	switch {
+	case !t.away:
+		w.end(t)
+	case w.drops():
+		w.again(t, way)
+	default:
+		w.move(t, moving)
+		w.events.push(event{at: w.now + way, node: node, ref: o.hold(t, node), kind: bounced})
+	}
+}
+
+// die has what the node had asked for again at once.
+func (o *oracle) die(node int32) {
+	o.nodes[node] = oracleNode{}
+	o.w.orphan(node, 0)
+}
+
+func (o *oracle) join(node int32) {
+	w := o.w
+	o.nodes[node] = oracleNode{idle: w.cfg.Workers, home: mesh.Home{
+		Workers: w.cfg.Workers, ServiceTime: time.Duration(w.slow[node] * float64(w.cfg.Service.mean())), Arrivals: o.rates[node],
+	}}
+	o.serve(node)
+}
