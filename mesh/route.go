@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"math"
 	"math/rand/v2"
 	"time"
 )
@@ -14,6 +15,7 @@ type Home struct {
 	Excess      int           // of these: those that peers may have
 	ServiceTime time.Duration // mean run time of a task; 0: unknown
 	Arrivals    float64       // tasks a second from the node's own clients
+	Guests      float64       // tasks a second from peers
 }
 
 // Pace is the mean time between the ends of two tasks while every worker is
@@ -37,22 +39,39 @@ func (h Home) Spare() float64 {
 }
 
 // Keep is how many of the oldest waiting tasks stay, with a peer that is a round
-// trip away. A task that would be started here before the way there and back is
-// over stays, in principle. But each one that goes also shortens the wait of all
-// behind it, the more the busier the node is: one whose own clients send as much
-// as its workers can do keeps none. (The rule, and its factor, from simulation:
-// docs/routing.md.) When the first has waited for longer than the way takes, its
-// workers take longer than they did, and none is kept.
+// trip away; at most those that are started here before the way there and back is
+// over. It is the policy improvement of M/M/N without a mesh, as far as that has a
+// short form. A task that stays costs those that come after it, too, as long as
+// there is a queue: its place in it, times 1/(capacity - arrivals). So the part of
+// the places that may be filled is that of the capacity which the node's own
+// clients leave; guests count not, for they stay away when there is a queue. To
+// that comes what the task costs later than that, less what it would cost the
+// peer's tasks: from -0.4 times the root of N, while peers are likely to be idle,
+// to 0.6 times it when nobody has a worker to spare. It goes with how many standard
+// deviations of the number at work the workers are ahead of it, guests included. A
+// node whose own clients send as much as its workers can do keeps none. When the
+// first has waited for longer than the way takes, its workers take longer than they
+// did, and none is kept. (The factors, from simulation: docs/routing.md.)
 func (h Home) Keep(roundTrip time.Duration) int {
 	if h.ServiceTime <= 0 || h.Workers == 0 || h.Oldest > roundTrip {
 		return 0
 	}
 	capacity := float64(h.Workers) / h.ServiceTime.Seconds()
-	share := min(1, keepFactor*(1-h.Arrivals/capacity))
-	return int(max(0, share) * roundTrip.Seconds() * capacity)
+	own := 1 - h.Arrivals/capacity
+	if own <= 0 {
+		return 0
+	}
+	deviation := math.Sqrt(float64(h.Workers))
+	ahead := max(0, own-h.Guests/capacity) * deviation
+	way := roundTrip.Seconds() * capacity
+	return int(max(0, min(way, keepFactor*own*way+deviation*max(keepLate-keepLate*ahead, keepEarly))))
 }
 
-const keepFactor = 4
+const (
+	keepFactor = 1.5
+	keepEarly  = -0.4
+	keepLate   = 0.6
+)
 
 // Accepts reports whether a task of a peer is queued here, behind what waits
 // already, rather than given back: it is, if it waits here no longer than the

@@ -54,8 +54,11 @@ func TestHome(t *testing.T) {
 		{Home{Workers: 100}, 0, 0, 0},
 		{Home{ServiceTime: 10 * ms}, 0, 0, 0},
 		{Home{Workers: 100, ServiceTime: 10 * ms}, 100 * time.Microsecond, 10000, 20},
-		{Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: 7500}, 100 * time.Microsecond, 2500, 20},
-		{Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: 8750}, 100 * time.Microsecond, 1250, 10},
+		{Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: 5000}, 100 * time.Microsecond, 5000, 11},
+		{Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: 7500}, 100 * time.Microsecond, 2500, 3},
+		{Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: 7500, Guests: 1500}, 100 * time.Microsecond, 2500, 7},
+		{Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: 7500, Guests: 5000}, 100 * time.Microsecond, 2500, 13},
+		{Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: 8750}, 100 * time.Microsecond, 1250, 2},
 		{busy, 100 * time.Microsecond, 500, 4},
 		{Home{Workers: 100, ServiceTime: 10 * ms, Oldest: 2 * ms}, 100 * time.Microsecond, 10000, 20},
 		{Home{Workers: 100, ServiceTime: 10 * ms, Oldest: 2*ms + 1}, 100 * time.Microsecond, 10000, 0},
@@ -116,11 +119,11 @@ func TestOverflow(t *testing.T) {
 // What stays at home: as long as the wait there is shorter than the way.
 func TestOverflowKeeps(t *testing.T) {
 	ps := peersWith(Load{Workers: 10, Idle: 9})
-	h := Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: 8750} // keeps 10 at 2 ms
-	for waiting, want := range map[int]bool{1: false, 10: false, 11: true} {
+	h := Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: 5000} // keeps 11 at 2 ms
+	for waiting, want := range map[int]bool{1: false, 11: false, 12: true} {
 		h.Waiting = waiting
 		r := ps.Overflow(0, "", h, random(1))
-		if (r.Peer != nil) != want || want && (r.Keep != 10 || r.Patience != time.Duration(waiting)*h.Pace()) {
+		if (r.Peer != nil) != want || want && (r.Keep != 11 || r.Patience != time.Duration(waiting)*h.Pace()) {
 			t.Errorf("of %d waiting: %+v", waiting, r)
 		}
 	}

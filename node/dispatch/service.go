@@ -50,7 +50,7 @@ func (c *Core) memory(s *service) time.Duration {
 
 // home is what routing needs to know of the service here.
 func (c *Core) home(now time.Duration, s *service) mesh.Home {
-	h := mesh.Home{Workers: s.workers - s.aside, Waiting: s.queue.n, ServiceTime: s.serviceTime(), Arrivals: s.arrivals.rate(now, c.memory(s))}
+	h := mesh.Home{Workers: s.workers - s.aside, Waiting: s.queue.n, ServiceTime: s.serviceTime(), Arrivals: s.arrivals.rate(now, c.memory(s)), Guests: s.taken.Value(now)}
 	if s.queue.head != nil {
 		h.Oldest = now - s.queue.head.queued
 	}
