@@ -38,6 +38,15 @@ func (h Home) Spare() float64 {
 	return max(0, float64(h.Workers)/h.ServiceTime.Seconds()-h.Arrivals)
 }
 
+// load is the part of the workers that so many tasks a second keep busy; infinite
+// without workers, 0 while the service time is unknown.
+func (h Home) load(tasks float64) float64 {
+	if h.Workers == 0 {
+		return math.Inf(1)
+	}
+	return tasks * h.ServiceTime.Seconds() / float64(h.Workers)
+}
+
 // Keep is how many of the oldest waiting tasks stay, with a peer that is a round
 // trip away; at most those that are started here before the way there and back is
 // over. It is the policy improvement of M/M/N without a mesh, as far as that has a
@@ -50,20 +59,19 @@ func (h Home) Spare() float64 {
 // to 0.6 times it when nobody has a worker to spare. It goes with how many standard
 // deviations of the number at work the workers are ahead of it, guests included. A
 // node whose own clients send as much as its workers can do keeps none. When the
-// first has waited for longer than the way takes, its workers take longer than they
-// did, and none is kept. (The factors, from simulation: docs/routing.md.)
+// first has waited for twice as long as the way takes, its workers take longer than
+// they did, and none is kept. (The factors, from simulation: docs/routing.md.)
 func (h Home) Keep(roundTrip time.Duration) int {
-	if h.ServiceTime <= 0 || h.Workers == 0 || h.Oldest > roundTrip {
+	if h.ServiceTime <= 0 || h.Workers == 0 || h.Oldest > 2*roundTrip {
 		return 0
 	}
-	capacity := float64(h.Workers) / h.ServiceTime.Seconds()
-	own := 1 - h.Arrivals/capacity
+	own := 1 - h.load(h.Arrivals)
 	if own <= 0 {
 		return 0
 	}
 	deviation := math.Sqrt(float64(h.Workers))
-	ahead := max(0, own-h.Guests/capacity) * deviation
-	way := roundTrip.Seconds() * capacity
+	ahead := max(0, own-h.load(h.Guests)) * deviation
+	way := float64(h.Workers) * roundTrip.Seconds() / h.ServiceTime.Seconds()
 	return int(max(0, min(way, keepFactor*own*way+deviation*max(keepLate-keepLate*ahead, keepEarly))))
 }
 
@@ -72,6 +80,16 @@ const (
 	keepEarly  = -0.4
 	keepLate   = 0.6
 )
+
+// detour is by how much longer than at a peer a task must wait here to join the
+// queue there: the way there and back, or less of it, for who goes shortens the
+// wait of those behind it, and nothing of it if half of the tasks must go anyway;
+// and what N tasks at work differ by from one moment to the next, or else queues
+// that are equal would exchange tasks.
+func (h Home) detour(roundTrip time.Duration) time.Duration {
+	way := max(0, 1-h.load(h.Arrivals)/2) * float64(roundTrip)
+	return time.Duration(way + math.Sqrt(float64(h.Workers))*float64(h.Pace()))
+}
 
 // Accepts reports whether a task of a peer is queued here, behind what waits
 // already, rather than given back: it is, if it waits here no longer than the
@@ -105,7 +123,7 @@ type offer struct {
 // one would draw every node's overflow at once (Mitzenmacher, "How useful is old
 // information?"); of near and far ones, the near. A part of a slot is taken with
 // that chance. If none has a slot, the task joins the queue of the peer where it
-// waits least, if that, with the way there and back, is less than it waits here.
+// waits least, if it waits longer here by more than the detour.
 //
 // Neighbours are asked first, whose news are fresh. The others only if none of
 // these has a slot, and few of them serve at all.
@@ -171,7 +189,7 @@ func (ps *Peers) overflow(now time.Duration, loads []*peerLoad, h Home, random *
 			here = there
 		}
 		wait := roundTrip + time.Duration((1-expected)*float64(there))
-		if there > 0 && wait < time.Duration(h.Waiting-1)*here && (shortest.Peer == nil || wait < least) {
+		if there > 0 && wait-roundTrip+h.detour(roundTrip) < time.Duration(h.Waiting-1)*here && (shortest.Peer == nil || wait < least) {
 			shortest, least = Route{Peer: p, Keep: keep, Patience: time.Duration(h.Waiting) * here}, wait
 		}
 	}

@@ -60,8 +60,8 @@ func TestHome(t *testing.T) {
 		{Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: 7500, Guests: 5000}, 100 * time.Microsecond, 2500, 13},
 		{Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: 8750}, 100 * time.Microsecond, 1250, 2},
 		{busy, 100 * time.Microsecond, 500, 4},
-		{Home{Workers: 100, ServiceTime: 10 * ms, Oldest: 2 * ms}, 100 * time.Microsecond, 10000, 20},
-		{Home{Workers: 100, ServiceTime: 10 * ms, Oldest: 2*ms + 1}, 100 * time.Microsecond, 10000, 0},
+		{Home{Workers: 100, ServiceTime: 10 * ms, Oldest: 4 * ms}, 100 * time.Microsecond, 10000, 20},
+		{Home{Workers: 100, ServiceTime: 10 * ms, Oldest: 4*ms + 1}, 100 * time.Microsecond, 10000, 0},
 		{Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: 20000}, 100 * time.Microsecond, 0, 0},
 		{Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: math.Inf(1)}, 100 * time.Microsecond, 0, 0},
 	} {
@@ -178,20 +178,23 @@ func TestOverflowShare(t *testing.T) {
 }
 
 // Without a slot anywhere a task joins the shortest queue, if that is shorter
-// than the one at home by more than the way.
+// than the one at home by more than the detour.
 func TestOverflowBalances(t *testing.T) {
 	ps := peersWith(Load{Workers: 10, Waiting: 30, ServiceMS: 10}, Load{Workers: 10, Waiting: 9, ServiceMS: 10})
-	h := Home{Workers: 10, ServiceTime: 10 * ms, Arrivals: 2000} // overloaded, pace 1 ms
-	for waiting, want := range map[int]string{1: "", 12: "", 13: "", 14: "b", 100: "b"} {
-		h.Waiting, h.Excess = waiting, waiting
-		r := ps.Overflow(0, "", h, random(1))
-		if got := fmt.Sprint(r.Peer != nil && r.Peer.Name == "b"); got != fmt.Sprint(want == "b") {
-			t.Errorf("with %d waiting: %+v", waiting, r)
+	for arrivals, first := range map[float64]int{ // capacity 1000, pace 1 ms; at b the task waits for 10 ms
+		0: 17, 500: 16, 1000: 16, 1500: 15, 2000: 15, 5000: 15,
+	} {
+		for waiting, want := range map[int]bool{1: false, first - 1: false, first: true, 100: true} {
+			h := Home{Workers: 10, ServiceTime: 10 * ms, Arrivals: arrivals, Waiting: waiting, Excess: waiting}
+			r := ps.Overflow(0, "", h, random(1))
+			if got := r.Peer != nil && r.Peer.Name == "b"; got != want {
+				t.Errorf("with %d waiting and %v a second: %+v", waiting, arrivals, r)
+			}
 		}
 	}
-	// A home without workers is taken for one as good as the peer.
-	for waiting, want := range map[int]bool{13: false, 14: true} {
-		if r := ps.Overflow(0, "", Home{Waiting: waiting}, random(1)); (r.Peer != nil) != want || want && r.Patience != 14*ms {
+	// A home without workers is taken for one as good as the peer, and overloaded.
+	for waiting, want := range map[int]bool{11: false, 12: true} {
+		if r := ps.Overflow(0, "", Home{Waiting: waiting}, random(1)); (r.Peer != nil) != want || want && r.Patience != 12*ms {
 			t.Errorf("with %d waiting and no worker: %+v", waiting, r)
 		}
 	}
