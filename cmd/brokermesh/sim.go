@@ -31,8 +31,8 @@ warm-up, and not counted. The same command line gives the same result.
 
 Policies: default, the code that serves; none, the same at nodes that do not
 know of each other; peering3, as the ZeroMQ guide wrote it; queue-group, each
-task to a random worker anywhere; global, one queue without distance: the lower
-bound.
+task to a random worker anywhere; oracle, which knows all nodes at once; global,
+one queue without distance: the lower bound.
 
 The wait is from a client's request to its answer, less the time on a worker. It
 has no limit here, other than in a node. "At deaths" are the tasks sent within

@@ -80,7 +80,7 @@ func TestSimCutShort(t *testing.T) {
 func TestSimPlot(t *testing.T) {
 	for _, args := range []string{
 		"--tasks 1 --policy default",
-		"--tasks 3000 --policy default,none,peering3,queue-group,global",
+		"--tasks 3000 --policy default,none,peering3,queue-group,oracle,global",
 		"--tasks 20000 --load 3 --service det:10s --policy none",
 		"--tasks 3000 --policy default,global --join 2@500ms,3@1s --kill 2@2s",
 		"--tasks 20 --service det:1us --delay 0 --policy global",

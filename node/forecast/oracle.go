@@ -8,16 +8,16 @@ import (
 	"github.com/brokermesh/brokermesh/mesh"
 )
 
-// oracle knows all nodes exactly and at once: their queues, what is on the way to
-// each, how much their clients send, and when every task that runs will end. It
-// does not know what will come. A task that finds no idle worker is placed when it
-// comes, and for good: with the node where it waits least, the way there and back
-// included, and of equal ones that where most workers will be idle. What may stay
-// at home is what mesh.Home.Keep says, as with the code that serves, whose nodes
-// and ways these are, too: an idle worker takes the oldest waiting task, whose age
-// includes the way there and back, and none is kept for a task on its way. So it
-// shows what perfect news would be worth. It is no bound: it looks at one task at
-// a time.
+// oracle knows all nodes exactly and at once: their workers and queues, what is
+// on the way to each, and how much their clients send. It does not know what will
+// come, nor when a task will end. One that finds no idle worker is placed when it
+// comes, and for good: with the node where it is expected to wait least, the way
+// there and back included, and of equal ones that where most workers should be
+// idle. What may stay at home is what mesh.Home.Keep says, as with the code that
+// serves, whose nodes and ways these are, too: an idle worker takes the oldest
+// waiting task, whose age includes the way there and back, and none is kept for a
+// task on its way. So it shows what perfect news would be worth. It is no bound: it
+// looks at one task at a time, and never thinks again.
 type oracle struct {
 	w     *world
 	nodes []oracleNode
@@ -28,9 +28,8 @@ type oracle struct {
 type oracleNode struct {
 	idle  int
 	home  mesh.Home
-	onWay int             // tasks to it
-	ends  []time.Duration // of the tasks that run, in order
-	queue []aged          // oldest first
+	onWay int    // tasks to it
+	queue []aged // oldest first
 }
 
 // aged is a waiting task, with the time by which it is served.
@@ -54,13 +53,13 @@ func (o *oracle) submit(t *task) {
 	w, home := o.w, &o.nodes[t.origin]
 	to, least, most := t.origin, time.Duration(0), 0.0
 	if home.idle == 0 {
-		here, _ := home.forecast(w.now, w.now, 0)
+		here, _ := home.forecast(w.now, 0)
 		for i := range o.nodes {
 			n, way := &o.nodes[i], w.delay(t.origin, int32(i))
 			if n == home || w.absent[i] || len(home.queue) < home.home.Keep(2*way) || to != t.origin && 2*way > least {
 				continue
 			}
-			wait, spare := n.forecast(w.now, w.now-way, way)
+			wait, spare := n.forecast(w.now-way, way)
 			wait += 2 * way
 			if (spare >= 1 || wait < here) && (to == t.origin || wait < least || wait == least && spare > most) {
 				to, least, most = int32(i), wait, spare
@@ -81,27 +80,20 @@ func (o *oracle) submit(t *task) {
 	w.events.push(event{at: w.now + w.delay(t.origin, to), node: to, ref: o.hold(t, to), kind: arrived})
 }
 
-// forecast is how long a task will wait at a node that it reaches after the way,
-// if it is served as one that came at the given time, and how many workers will be
-// idle when it arrives, itself counted among those who want one. The tasks of the
-// node's own clients that come meanwhile, as many as are expected, are younger:
-// they take idle workers, and do not stand before it.
-func (n *oracleNode) forecast(now, since, way time.Duration) (wait time.Duration, spare float64) {
+// forecast is how long a task should wait at a node that it reaches after the
+// way, if it is served as one that came at the given time, and how many workers
+// should be idle then, itself counted among those who want one. The tasks of the
+// node's own clients that come meanwhile are younger: they take idle workers, and
+// do not stand before it.
+func (n *oracleNode) forecast(since, way time.Duration) (wait time.Duration, spare float64) {
 	older := n.place(since)
 	before := n.onWay + older - n.idle // so many workers have to become idle before one does for it
-	ended, _ := slices.BinarySearch(n.ends, now+way+1)
-	free := float64(ended - before)
-	for _, end := range n.ends[:ended] { // and then goes on
-		free += float64(now+way-end) / float64(n.home.ServiceTime)
-	}
+	busy := min(n.home.Workers, n.home.Workers-n.idle+n.onWay)
+	free := float64(busy)*float64(way)/float64(n.home.ServiceTime) - float64(before)
 	if spare = free - n.home.Arrivals*way.Seconds(); spare >= 1 {
 		return 0, spare
 	}
-	next := int(max(0, -free))
-	if ended+next < len(n.ends) {
-		return n.ends[ended+next] - now - way, spare
-	}
-	return n.home.Pace() * time.Duration(next+1), spare
+	return time.Duration(float64(n.home.Pace()) * (1 + max(0, -free))), spare
 }
 
 // place is where in the queue a task stands that came at the given time.
@@ -132,10 +124,7 @@ func (o *oracle) serve(node int32) {
 		n.queue = n.queue[1:]
 		if next.task.try == next.try {
 			n.idle--
-			end := o.w.begin(next.task, node)
-			at, _ := slices.BinarySearch(n.ends, end)
-			n.ends = slices.Insert(n.ends, at, end)
-			o.w.events.push(event{at: end, node: node, ref: o.hold(next.task, node), kind: finish})
+			o.w.events.push(event{at: o.w.begin(next.task, node), node: node, ref: o.hold(next.task, node), kind: finish})
 		}
 	}
 }
@@ -158,9 +147,7 @@ func (o *oracle) happen(e event) {
 		if valid {
 			o.answer(t, node)
 		}
-		n := &o.nodes[node]
-		n.idle++
-		n.ends = n.ends[:copy(n.ends, n.ends[1:])]
+		o.nodes[node].idle++
 		o.serve(node)
 	}
 }
