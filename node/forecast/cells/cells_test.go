@@ -39,11 +39,11 @@ func TestCellsCanBeAsked(t *testing.T) {
 func TestVerdicts(t *testing.T) {
 	c := of(12, 100, 1, 5, 0.9, "exp:10ms", hot(2))
 	a := answer{c, 7, make(map[string][]forecast.Result)}
-	for policy, p99 := range map[string]float64{forecast.Global: 1, forecast.Default: 4, forecast.Peering3: 5, forecast.QueueGroup: 3, forecast.None: 9} {
+	for policy, p99 := range map[string]float64{forecast.Global: 1, forecast.Default: 4, forecast.Peering3: 5, forecast.QueueGroup: 3, forecast.Oracle: 3.3, forecast.None: 9} {
 		a.of[policy] = []forecast.Result{{WaitMS: forecast.Waits{P99: p99}, Over: make([]forecast.Slice, 60)}}
 	}
 	a.of[forecast.Default][0].NACK = 0.02
-	for i, want := range []string{"*Met* in all 1.", "*Not met* in 1 of 1: 7 (1.33).", "7 (2.0 %)", "*Met*", "*Met* in all 0", "*Met*", "*Met*", "7 (4 ms, there 3; mean 0, there 0)"} {
+	for i, want := range []string{"*Met* in all 1.", "*Not met* in 1 of 1: 7 (1.33, oracle 1.10).", "7 (2.0 %)", "*Met*", "*Met* in all 0", "*Met*", "*Met*", "7 (4 ms, there 3; mean 0, there 0)"} {
 		if got := targets()[i].verdict([]answer{a}); !strings.Contains(got, want) {
 			t.Errorf("target %d: %s, want %s", i, got, want)
 		}

@@ -76,7 +76,8 @@ func targets() []target {
 func above(limit float64) func(answer) string {
 	return func(a answer) string {
 		if _, ratio := a.worst(); ratio > limit {
-			return fmt.Sprintf("%.2f", ratio)
+			oracle := a.first(forecast.Oracle).WaitMS.P99 / a.bound(0)
+			return fmt.Sprintf("%.2f, oracle %.2f", ratio, oracle)
 		}
 		return ""
 	}
