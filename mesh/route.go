@@ -41,8 +41,11 @@ func (h Home) Spare() float64 {
 // load is the part of the workers that so many tasks a second keep busy; infinite
 // without workers, 0 while the service time is unknown.
 func (h Home) load(tasks float64) float64 {
-	if h.Workers == 0 {
+	switch {
+	case h.Workers == 0:
 		return math.Inf(1)
+	case h.ServiceTime <= 0:
+		return 0
 	}
 	return tasks * h.ServiceTime.Seconds() / float64(h.Workers)
 }

@@ -71,6 +71,26 @@ func TestHome(t *testing.T) {
 	}
 }
 
+// The way counts the less the more tasks must go anyway, whatever is known.
+func TestDetour(t *testing.T) {
+	for _, c := range []struct {
+		h    Home
+		want time.Duration // of 2 ms
+	}{
+		{Home{}, 0},
+		{Home{Workers: 100}, 2 * ms},
+		{Home{Workers: 100, Arrivals: math.Inf(1)}, 2 * ms},
+		{Home{Workers: 100, ServiceTime: 10 * ms}, 3 * ms},
+		{Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: 10000}, 2 * ms},
+		{Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: 20000}, ms},
+		{Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: math.Inf(1)}, ms},
+	} {
+		if got := c.h.detour(2 * ms); got != c.want {
+			t.Errorf("%+v: %v, want %v", c.h, got, c.want)
+		}
+	}
+}
+
 // A guest is queued if it waits no longer than the way back and at its home.
 func TestAccepts(t *testing.T) {
 	h := Home{Workers: 10, Waiting: 4, ServiceTime: 10 * ms} // the next one waits 5 ms
