@@ -47,7 +47,7 @@ func (h Home) load(tasks float64) float64 {
 	case h.ServiceTime <= 0:
 		return 0
 	}
-	return tasks * h.ServiceTime.Seconds() / float64(h.Workers)
+	return tasks * float64(h.ServiceTime) / (float64(h.Workers) * float64(time.Second))
 }
 
 // Keep is how many of the oldest waiting tasks stay, with a peer that is a round
@@ -68,13 +68,14 @@ func (h Home) Keep(roundTrip time.Duration) int {
 	if h.ServiceTime <= 0 || h.Workers == 0 || h.Oldest > 2*roundTrip {
 		return 0
 	}
-	own := 1 - h.load(h.Arrivals)
+	n, each := float64(h.Workers), h.load(1)
+	own := 1 - h.Arrivals*each
 	if own <= 0 {
 		return 0
 	}
-	deviation := math.Sqrt(float64(h.Workers))
-	ahead := max(0, own-h.load(h.Guests)) * deviation
-	way := float64(h.Workers) * roundTrip.Seconds() / h.ServiceTime.Seconds()
+	deviation := math.Sqrt(n)
+	ahead := max(0, own-h.Guests*each) * deviation
+	way := n * float64(roundTrip) / float64(h.ServiceTime)
 	return int(max(0, min(way, keepFactor*own*way+deviation*max(keepLate-keepLate*ahead, keepEarly))))
 }
 

@@ -98,7 +98,7 @@ func (c *Core) overflow(now time.Duration, s *service, fx []Effect) []Effect {
 			}
 			fx = c.delegate(now, t, r, fx)
 		}
-		if !s.toldExcess && c.excess(h, s) > 0 {
+		if !s.toldExcess && s.queue.n > 0 && h.Excess > 0 {
 			c.announcer.Urgent(now)
 		}
 	}
