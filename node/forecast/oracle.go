@@ -54,9 +54,13 @@ func (o *oracle) submit(t *task) {
 	to, least, most := t.origin, time.Duration(0), 0.0
 	if home.idle == 0 {
 		here, _ := home.forecast(w.now, 0)
+		near, far := home.home.Keep(2*w.cfg.Delay), home.home.Keep(2*w.cfg.Far)
 		for i := range o.nodes {
-			n, way := &o.nodes[i], w.delay(t.origin, int32(i))
-			if n == home || w.absent[i] || len(home.queue) < home.home.Keep(2*way) || to != t.origin && 2*way > least {
+			n, way, keep := &o.nodes[i], w.cfg.Delay, near
+			if w.region[i] != w.region[t.origin] {
+				way, keep = w.cfg.Far, far
+			}
+			if n == home || w.absent[i] || len(home.queue) < keep || to != t.origin && 2*way > least {
 				continue
 			}
 			wait, spare := n.forecast(w.now-way, way)
@@ -86,11 +90,14 @@ func (o *oracle) submit(t *task) {
 // node's own clients that come meanwhile are younger: they take idle workers, and
 // do not stand before it.
 func (n *oracleNode) forecast(since, way time.Duration) (wait time.Duration, spare float64) {
-	older := n.place(since)
+	older := 0
+	if len(n.queue) > 0 {
+		older = n.place(since)
+	}
 	before := n.onWay + older - n.idle // so many workers have to become idle before one does for it
 	busy := min(n.home.Workers, n.home.Workers-n.idle+n.onWay)
 	free := float64(busy)*float64(way)/float64(n.home.ServiceTime) - float64(before)
-	if spare = free - n.home.Arrivals*way.Seconds(); spare >= 1 {
+	if spare = free - n.home.Arrivals/float64(time.Second)*float64(way); spare >= 1 {
 		return 0, spare
 	}
 	return time.Duration(float64(n.home.Pace()) * (1 + max(0, -free))), spare
