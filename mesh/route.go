@@ -86,13 +86,13 @@ const (
 )
 
 // detour is by how much longer than at a peer a task must wait here to join the
-// queue there: the way there and back, or less of it, for who goes shortens the
-// wait of those behind it, and nothing of it if half of the tasks must go anyway;
-// and what N tasks at work differ by from one moment to the next, or else queues
-// that are equal would exchange tasks.
+// queue there: at most the way there and back. It is less of that, for who goes
+// shortens the wait of those behind it, and nothing of it if half of the tasks must
+// go anyway; but then what N tasks at work differ by from one moment to the next,
+// or queues that are equal would exchange tasks.
 func (h Home) detour(roundTrip time.Duration) time.Duration {
 	way := max(0, 1-h.load(h.Arrivals)/2) * float64(roundTrip)
-	return time.Duration(way + math.Sqrt(float64(h.Workers))*float64(h.Pace()))
+	return min(roundTrip, time.Duration(way+math.Sqrt(float64(h.Workers))*float64(h.Pace())))
 }
 
 // Accepts reports whether a task of a peer is queued here, behind what waits
