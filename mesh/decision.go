@@ -69,12 +69,9 @@ func inMS(d time.Duration) float64 { return float64(d) / float64(time.Millisecon
 // there is none, those with expected ones. Without any, a task that goes joins a
 // queue.
 func (ps *Peers) Candidates(to []Candidate) (n int) {
-	offers := ps.sure
-	if len(offers) == 0 {
-		offers = ps.offers
+	best := ps.best()
+	for i, o := range best.of[:min(len(best.of), len(to))] {
+		to[i] = Candidate{Peer: o.peer.Name, Slots: o.slots, Sure: best.sure, RoundTripMS: inMS(o.roundTrip)}
 	}
-	for i, o := range offers[:min(len(offers), len(to))] {
-		to[i] = Candidate{Peer: o.peer.Name, Slots: o.slots, Sure: len(ps.sure) > 0, RoundTripMS: inMS(o.roundTrip)}
-	}
-	return len(offers)
+	return len(best.of)
 }

@@ -15,6 +15,7 @@ type Peer struct {
 	former      [4]Incarnation // the ones before, newest first, whose stragglers are ignored
 	heard       time.Duration
 	sequence    uint64 // of the last full state
+	region      string
 	draining    bool
 	left        bool          // said goodbye; kept until it expires, so that stragglers do not revive it
 	near        bool          // a neighbour: it tells of every change; else its heartbeats are all that is heard
@@ -35,7 +36,7 @@ func (p *Peer) State(now time.Duration, s State, name string) {
 	if s.Sequence <= p.sequence {
 		return
 	}
-	p.sequence, p.draining, p.left = s.Sequence, s.Draining, s.Leaving
+	p.sequence, p.region, p.draining, p.left = s.Sequence, s.Region, s.Draining, s.Leaving
 	if p.left && p.peers != nil {
 		p.peers.changed = true
 	}

@@ -14,17 +14,19 @@ type Peers struct {
 	Expiry time.Duration
 	// RoundTrip is taken for that of a peer until it has been measured.
 	RoundTrip time.Duration
+	// Region is the node's own; "": it makes no difference where peers are.
+	Region string
 
-	list         []*Peer           // in order of name, so that decisions can be repeated
-	byName       map[string]*Peer  // the same
-	senders      []*Peer           // of these: those that sent tasks
-	byService    map[string]served // the peers' loads
-	sparse       bool              // more than FullMesh: some of them are no neighbours
-	followed     []string          // the neighbours then, in order of name
-	changed      bool              // the list, since the neighbours were chosen
-	nearest      time.Duration     // shortest round trip to a peer; 0: to be found out
-	offers, sure []offer           // scratch, as the next
-	looked       []*peerLoad
+	list      []*Peer           // in order of name, so that decisions can be repeated
+	byName    map[string]*Peer  // the same
+	senders   []*Peer           // of these: those that sent tasks
+	byService map[string]served // the peers' loads
+	sparse    bool              // more than FullMesh: some of them are no neighbours
+	followed  []string          // the neighbours then, in order of name
+	changed   bool              // the list, since the neighbours were chosen
+	nearest   time.Duration     // shortest round trip to a peer; 0: to be found out
+	offers    [ranks][]offer    // scratch, as the next
+	looked    []*peerLoad
 }
 
 // All returns the peers in order of name. The slice is the table's own: it is

@@ -111,14 +111,6 @@ type Route struct {
 	Later    bool          // it stays for now, or by chance, and may go if asked again
 }
 
-// offer is a peer that a task may be sent to, with its weight in the choice.
-type offer struct {
-	peer      *Peer
-	slots     float64
-	roundTrip time.Duration
-	keep      int
-}
-
 // Overflow decides whether one of the waiting tasks of a service goes to a peer.
 //
 // It goes to a peer with a slot: an idle worker, by the peer's last report and
@@ -126,7 +118,8 @@ type offer struct {
 // choice among them is at random, weighted by their slots, for the best looking
 // one would draw every node's overflow at once (Mitzenmacher, "How useful is old
 // information?"); of near and far ones, the near. A part of a slot is taken with
-// that chance. If none has a slot, the task joins the queue of the peer where it
+// that chance. Peers of another region than this node's get none while one of its
+// own has a slot. If none has a slot, the task joins the queue of the peer where it
 // waits least, if it waits longer here by more than the detour.
 //
 // Neighbours are asked first, whose news are fresh. The others only if none of
@@ -147,7 +140,9 @@ func (ps *Peers) Overflow(now time.Duration, service string, h Home, random *ran
 
 // overflow is Overflow to one of some peers; slot says whether that has one.
 func (ps *Peers) overflow(now time.Duration, loads []*peerLoad, h Home, random *rand.Rand) (r Route, slot bool) {
-	ps.offers, ps.sure = ps.offers[:0], ps.sure[:0]
+	for i := range ps.offers {
+		ps.offers[i] = ps.offers[i][:0]
+	}
 	var shortest Route
 	var least time.Duration
 	later, wanted := false, 0
@@ -179,11 +174,11 @@ func (ps *Peers) overflow(now time.Duration, loads []*peerLoad, h Home, random *
 		}
 		chance := random.Float64()
 		if sure > chance {
-			ps.sure = append(ps.sure, offer{p, max(1, sure), roundTrip, keep})
+			ps.offer(offer{p, max(1, sure), roundTrip, keep}, true)
 			continue
 		}
 		if expected > chance {
-			ps.offers = append(ps.offers, offer{p, max(1, expected), roundTrip, keep})
+			ps.offer(offer{p, max(1, expected), roundTrip, keep}, false)
 			continue
 		}
 		later = later || expected > 0
@@ -197,10 +192,8 @@ func (ps *Peers) overflow(now time.Duration, loads []*peerLoad, h Home, random *
 			shortest, least = Route{Peer: p, Keep: keep, Patience: time.Duration(h.Waiting) * here}, wait
 		}
 	}
-	for _, offers := range [][]offer{ps.sure, ps.offers} {
-		if o, ok := choose(offers, random); ok {
-			return Route{Peer: o.peer, Keep: o.keep, Patience: time.Duration(h.Waiting) * h.Pace()}, true
-		}
+	if o, ok := choose(ps.best().of, random); ok {
+		return Route{Peer: o.peer, Keep: o.keep, Patience: time.Duration(h.Waiting) * h.Pace()}, true
 	}
 	shortest.Later = shortest.Peer == nil && later
 	return shortest, false
@@ -210,32 +203,3 @@ func (ps *Peers) overflow(now time.Duration, loads []*peerLoad, h Home, random *
 // the cost of a task does not grow with the mesh, and so many are as good as all
 // (docs/routing.md).
 const mostLooked = 32
-
-// choose picks one of the nearest offers with a probability proportional to its
-// slots.
-func choose(offers []offer, random *rand.Rand) (o offer, ok bool) {
-	if len(offers) == 0 {
-		return offer{}, false
-	}
-	limit := offers[0].roundTrip
-	for _, o := range offers {
-		limit = min(limit, o.roundTrip)
-	}
-	limit = 2*limit + 500*time.Microsecond // so far is as good as near
-	var total float64
-	for _, o := range offers {
-		if o.roundTrip <= limit {
-			total += o.slots
-		}
-	}
-	at := random.Float64() * total
-	for _, next := range offers {
-		if next.roundTrip <= limit {
-			o, at = next, at-next.slots
-			if at < 0 {
-				break
-			}
-		}
-	}
-	return o, true
-}

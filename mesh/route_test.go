@@ -293,6 +293,35 @@ func TestOverflowNear(t *testing.T) {
 	}
 }
 
+// Of a node that has a region, the peers in it come first, by what is expected of
+// them as well; whoever has told no region is elsewhere.
+func TestOverflowRegion(t *testing.T) {
+	ps := peersWith(Load{Workers: 10, Idle: 9}, Load{Workers: 10, Idle: 1}, Load{Workers: 100, ServiceMS: 10, Spare: 5000}, Load{Workers: 10, Idle: 9})
+	for name, region := range map[string]string{"a": "us", "b": "eu", "c": "eu"} {
+		ps.Find(name).region = region
+	}
+	h := Home{Waiting: 1}
+	if picked := picks(ps, 0, h, 100); picked["b"] == 100 || picked["a"] == 0 || picked["d"] == 0 {
+		t.Errorf("without a region of its own: %v", picked)
+	}
+	ps.Region = "eu"
+	if picked := picks(ps, 0, h, 100); picked["b"] != 100 {
+		t.Errorf("with a worker in the region: %v", picked)
+	}
+	ps.Find("b").Sent(0, "")
+	if picked := picks(ps, 0, h, 100); picked["c"] != 100 {
+		t.Errorf("with one expected in the region: %v", picked)
+	}
+	ps.Find("c").Unreachable(0)
+	if picked := picks(ps, 0, h, 100); picked["a"] == 0 || picked["d"] == 0 || picked["a"]+picked["d"] != 100 {
+		t.Errorf("with none: %v", picked)
+	}
+	ps.Region = "asia"
+	if picked := picks(ps, 0, h, 100); picked["a"] == 0 || picked["d"] == 0 {
+		t.Errorf("alone in a region: %v", picked)
+	}
+}
+
 // Whatever the loads: no task goes to a peer without a worker, or that is
 // draining, or that cannot be reached; none goes when the tasks that stay are
 // all there are; and one chosen for its slots has at least part of one.

@@ -16,6 +16,7 @@ type State struct {
 	Sequence    uint64    `json:"sequence"` // grows by one or more with each report of this incarnation
 	SentAt      time.Time `json:"sent_at"`  // the sender's clock, for people; nodes do not compare it
 	UptimeMS    int64     `json:"uptime_ms"`
+	Region      string    `json:"region,omitempty"`   // where the node is; "": it was not told
 	Draining    bool      `json:"draining,omitempty"` // takes no more tasks
 	Leaving     bool      `json:"leaving,omitempty"`  // the goodbye: the last message of this incarnation
 	Services    []Load    `json:"services"`
@@ -76,6 +77,9 @@ func ParseState(subjectName string, data []byte) (State, Incarnation, error) {
 	incarnation, err := ParseIncarnation(s.Incarnation)
 	if err != nil {
 		return State{}, 0, err
+	}
+	if s.Region != "" && CheckToken(s.Region) != nil {
+		return State{}, 0, fmt.Errorf("malformed region %q", s.Region)
 	}
 	if len(s.Services) > MaxServices {
 		return State{}, 0, errors.New("too many services")

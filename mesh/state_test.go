@@ -45,7 +45,7 @@ func TestStateRoundTrip(t *testing.T) {
 		s := State{
 			Version: Version, Name: anyToken.Draw(t, "name"), Incarnation: incarnation.String(), Sequence: rapid.Uint64().Draw(t, "sequence"),
 			SentAt: time.Unix(rapid.Int64Range(0, 1<<33).Draw(t, "sent"), 0).UTC(), UptimeMS: rapid.Int64Min(0).Draw(t, "uptime"),
-			Draining: rapid.Bool().Draw(t, "draining"), Leaving: rapid.Bool().Draw(t, "leaving"), Services: rapid.SliceOfN(load, 0, 5).Draw(t, "services"),
+			Region: rapid.SampledFrom([]string{"", "eu", "us-east_1"}).Draw(t, "region"), Draining: rapid.Bool().Draw(t, "draining"), Leaving: rapid.Bool().Draw(t, "leaving"), Services: rapid.SliceOfN(load, 0, 5).Draw(t, "services"),
 		}
 		if rapid.Bool().Draw(t, "processes") {
 			p := Processes{Wanted: count.Draw(t, "wanted"), Crashes: rapid.Uint64().Draw(t, "crashes"), Circuit: rapid.SampledFrom([]string{"closed", "open", "trying"}).Draw(t, "circuit")}
@@ -102,6 +102,7 @@ func TestParseStateMalformed(t *testing.T) {
 		{`"incarnation":"10"`, `"incarnation":"0"`},
 		{`"incarnation":"10"`, `"incarnation":10`},
 		{`"sequence":7`, `"sequence":-7`},
+		{`"uptime_ms":1500`, `"uptime_ms":1500,"region":"e u"`},
 		{`"service":""`, `"service":"a.b"`},
 		{`"workers":5`, `"workers":1`}, // fewer than are idle
 		{`"workers":5`, `"workers":1073741825`},

@@ -59,12 +59,12 @@ func TestConfigFromEnv(t *testing.T) {
 	}{
 		{"nothing set", nil, func(*node.Config) {}},
 		{"everything set", map[string]string{
-			"MESH_NAME": "DC1", "MESH_LISTEN": "0.0.0.0:1", "MESH_CLOUD_LISTEN": "[::1]:2", "MESH_CLUSTER_LISTEN": "host.example:0", "MESH_HEALTH_LISTEN": "127.0.0.1:8080",
+			"MESH_NAME": "DC1", "MESH_REGION": "eu", "MESH_LISTEN": "0.0.0.0:1", "MESH_CLOUD_LISTEN": "[::1]:2", "MESH_CLUSTER_LISTEN": "host.example:0", "MESH_HEALTH_LISTEN": "127.0.0.1:8080",
 			"MESH_PEERS": "a:1,b:2", "MESH_QUEUE_LIMIT": "7", "MESH_QUEUE_BYTES": "8", "MESH_QUEUE_TIMEOUT": "1m", "MESH_ATTEMPT_TIMEOUT": "2s", "MESH_MAX_ATTEMPTS": "3",
 			"MESH_DRAIN_TIMEOUT": "1500ms", "MESH_DEDUP_WINDOW": "1h", "MESH_DEDUP_BYTES": "9", "MESH_WORKERS": "4", "MESH_WORKER_COMMAND": "sort | uniq", "MESH_LOG_LEVEL": "debug", "MESH_LOG_FORMAT": "json",
 		}, func(c *node.Config) {
 			*c = node.Config{
-				Name: "DC1", Listen: "0.0.0.0:1", CloudListen: "[::1]:2", ClusterListen: "host.example:0", HealthListen: "127.0.0.1:8080",
+				Name: "DC1", Region: "eu", Listen: "0.0.0.0:1", CloudListen: "[::1]:2", ClusterListen: "host.example:0", HealthListen: "127.0.0.1:8080",
 				Peers: []string{"a:1", "b:2"}, QueueLimit: 7, QueueBytes: 8, QueueTimeout: time.Minute, AttemptTimeout: 2 * time.Second, MaxAttempts: 3,
 				DrainTimeout: 1500 * time.Millisecond, DedupWindow: time.Hour, DedupBytes: 9, Workers: 4, WorkerCommand: "sort | uniq", LogLevel: "debug", LogFormat: "json",
 			}
@@ -129,7 +129,7 @@ func variables() []string {
 
 // wrong has a wrong value of each variable.
 var wrong = map[string]string{
-	"MESH_NAME": "a.b", "MESH_LISTEN": "4222", "MESH_CLOUD_LISTEN": ":4223", "MESH_CLUSTER_LISTEN": "a:65536", "MESH_CLUSTER_ADVERTISE": "a:0", "MESH_PEERS": "a:1,b",
+	"MESH_NAME": "a.b", "MESH_REGION": "eu.west", "MESH_LISTEN": "4222", "MESH_CLOUD_LISTEN": ":4223", "MESH_CLUSTER_LISTEN": "a:65536", "MESH_CLUSTER_ADVERTISE": "a:0", "MESH_PEERS": "a:1,b",
 	"MESH_CLOUD_URL": "http://a", "MESH_CLOUD_CREDS": "/there/is/no/such.creds", "MESH_HEALTH_LISTEN": "8080",
 	"MESH_QUEUE_LIMIT": "many", "MESH_QUEUE_BYTES": "1G", "MESH_QUEUE_TIMEOUT": "4", "MESH_ATTEMPT_TIMEOUT": "-1s", "MESH_MAX_ATTEMPTS": "1001",
 	"MESH_DEDUP_WINDOW": "2", "MESH_DEDUP_BYTES": "64M", "MESH_DRAIN_TIMEOUT": "-30s", "MESH_WORKERS": "many", "MESH_WORKER_COMMAND": " ", "MESH_WORKER_PROCESS": " ", "MESH_LOG_LEVEL": "loud", "MESH_LOG_FORMAT": "xml",
@@ -159,6 +159,7 @@ func TestNewFaults(t *testing.T) {
 	t.Parallel()
 	for variable, set := range map[string]func(*node.Config){
 		"MESH_NAME":           func(c *node.Config) { c.Name = strings.Repeat("x", 65) },
+		"MESH_REGION":         func(c *node.Config) { c.Region = "e u" },
 		"MESH_LISTEN":         func(c *node.Config) { c.Listen = ":0" },
 		"MESH_CLOUD_LISTEN":   func(c *node.Config) { c.CloudListen = "a:b" },
 		"MESH_CLUSTER_LISTEN": func(c *node.Config) { c.ClusterListen = "a:-1" },

@@ -79,7 +79,7 @@ const (
 
 func newLoop(n *Node, p *plane) (*loop, error) {
 	cfg := dispatch.DefaultConfig()
-	cfg.Name, cfg.Incarnation = n.cfg.Name, n.incarnation
+	cfg.Name, cfg.Incarnation, cfg.Region = n.cfg.Name, n.incarnation, n.cfg.Region
 	cfg.QueueLimit, cfg.QueueBytes, cfg.QueueTimeout = n.cfg.QueueLimit, n.cfg.QueueBytes, n.cfg.QueueTimeout
 	cfg.Size = func(task any) int { return task.(*nats.Msg).Size() }
 	cfg.AttemptTimeout, cfg.MaxAttempts = n.cfg.AttemptTimeout, n.cfg.MaxAttempts

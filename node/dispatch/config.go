@@ -7,10 +7,11 @@ import (
 )
 
 // Config sets up a Core. DefaultConfig has the values to start from; all
-// fields but AttemptTimeout, Present, Inspect, Decisions and AnnounceInterval must be set.
+// fields but Region, AttemptTimeout, Present, Inspect, Decisions and AnnounceInterval must be set.
 type Config struct {
 	Name        string           // of this node
 	Incarnation mesh.Incarnation // of this run of it; not zero
+	Region      string           // work stays in it while a peer there has room; "": none
 	Seed        [32]byte         // of every random choice; unguessable outside tests
 
 	QueueLimit     int                   // waiting tasks beyond which a new one is refused

@@ -60,7 +60,7 @@ func New(cfg Config) *Core {
 		guests:     make(map[mesh.Attempt]*task),
 		clients:    make(map[string]*client),
 		dedup:      dedup{byKey: make(map[repeatKey]*repeat)},
-		peers:      mesh.Peers{Expiry: cfg.PeerExpiry, RoundTrip: cfg.RoundTrip},
+		peers:      mesh.Peers{Expiry: cfg.PeerExpiry, RoundTrip: cfg.RoundTrip, Region: cfg.Region},
 		nextExpiry: cfg.PeerExpiry,
 		nextAside:  never,
 		nextTrial:  never,

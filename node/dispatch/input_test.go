@@ -184,6 +184,9 @@ func (s *script) config(o *options) error {
 	if s.core != nil {
 		return errors.New("too late")
 	}
+	if o.has("region") {
+		s.cfg.Region = o.word("region")
+	}
 	for key, to := range map[string]*int{"queue-limit": &s.cfg.QueueLimit, "max-attempts": &s.cfg.MaxAttempts, "queue-bytes": &s.cfg.QueueBytes} {
 		if o.has(key) {
 			*to = o.number(key)
@@ -205,6 +208,7 @@ func (s *script) config(o *options) error {
 func (s *script) peerState(o *options) mesh.State {
 	m := s.capacity(o)
 	return mesh.State{
+		Region:  o.word("region"),
 		Version: mesh.Version, Name: m.Node, Incarnation: m.Incarnation.String(), Sequence: m.Sequence,
 		Draining: o.flag("draining"), Leaving: o.flag("leaving"),
 		Services: []mesh.Load{load(m.Service, m)},

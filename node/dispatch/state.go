@@ -37,7 +37,7 @@ func (c *Core) State(now time.Duration) mesh.State {
 	}
 	return mesh.State{
 		Version: mesh.Version, Name: c.cfg.Name, Incarnation: c.cfg.Incarnation.String(),
-		Sequence: c.sequence, UptimeMS: now.Milliseconds(), Draining: c.draining, Leaving: c.leaving,
+		Sequence: c.sequence, UptimeMS: now.Milliseconds(), Region: c.cfg.Region, Draining: c.draining, Leaving: c.leaving,
 		Services: c.Loads(now), Received: c.peers.Received(),
 	}
 }

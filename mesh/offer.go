@@ -1,0 +1,80 @@
+package mesh
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// offer is a peer that a task may be sent to, with its weight in the choice.
+type offer struct {
+	peer      *Peer
+	slots     float64
+	roundTrip time.Duration
+	keep      int
+}
+
+// ranks of offers, the best first.
+const (
+	homeSure     = iota // idle workers in this node's region
+	homeExpected        // workers that are expected to be idle in time
+	awaySure
+	awayExpected
+	ranks
+)
+
+// offer adds an offer to those of its rank.
+func (ps *Peers) offer(o offer, sure bool) {
+	rank := homeExpected
+	if ps.Region != "" && o.peer.region != ps.Region {
+		rank = awayExpected
+	}
+	if sure {
+		rank--
+	}
+	ps.offers[rank] = append(ps.offers[rank], o)
+}
+
+// ranked is the offers of one rank.
+type ranked struct {
+	of   []offer
+	sure bool
+}
+
+// best returns the offers of the best rank that has any.
+func (ps *Peers) best() ranked {
+	for rank, offers := range ps.offers {
+		if len(offers) > 0 {
+			return ranked{offers, rank == homeSure || rank == awaySure}
+		}
+	}
+	return ranked{}
+}
+
+// choose picks one of the nearest offers with a probability proportional to its
+// slots.
+func choose(offers []offer, random *rand.Rand) (o offer, ok bool) {
+	if len(offers) == 0 {
+		return offer{}, false
+	}
+	limit := offers[0].roundTrip
+	for _, o := range offers {
+		limit = min(limit, o.roundTrip)
+	}
+	limit = 2*limit + 500*time.Microsecond // so far is as good as near
+	var total float64
+	for _, o := range offers {
+		if o.roundTrip <= limit {
+			total += o.slots
+		}
+	}
+	at := random.Float64() * total
+	for _, next := range offers {
+		if next.roundTrip <= limit {
+			o, at = next, at-next.slots
+			if at < 0 {
+				break
+			}
+		}
+	}
+	return o, true
+}
