@@ -96,12 +96,16 @@ func sortByAge(tasks []*task) {
 type queue struct {
 	head, tail *task
 	n          int
+	mobile     *task // the first that may be sent to a peer
 }
 
 // insert puts a task in its place by age. A new task goes to the end at once;
 // one that comes back from a worker or peer walks past the few older ones.
 func (q *queue) insert(t *task) {
 	q.n++
+	if !t.here && (q.mobile == nil || t.arrived < q.mobile.arrived) {
+		q.mobile = t
+	}
 	if q.tail == nil {
 		q.head, q.tail = t, t
 		return
@@ -124,9 +128,10 @@ func (q *queue) insert(t *task) {
 }
 
 // beyond returns the oldest task that may be sent to a peer, but for the oldest
-// keep of the queue; nil if there is none.
+// keep of the queue; nil if there is none. Of the many guests that an overloaded
+// node may have in line it walks past none.
 func (q *queue) beyond(keep int) *task {
-	if keep >= q.n {
+	if keep >= q.n || q.mobile == nil {
 		return nil
 	}
 	t := q.head
@@ -140,6 +145,14 @@ func (q *queue) beyond(keep int) *task {
 			t = t.prev
 		}
 	}
+	if t.arrived < q.mobile.arrived {
+		return q.mobile
+	}
+	return mobile(t)
+}
+
+// mobile returns the first task from t on that may be sent to a peer.
+func mobile(t *task) *task {
 	for t != nil && t.here {
 		t = t.next
 	}
@@ -148,6 +161,9 @@ func (q *queue) beyond(keep int) *task {
 
 func (q *queue) remove(t *task) {
 	q.n--
+	if t == q.mobile {
+		q.mobile = mobile(t.next)
+	}
 	if t.prev == nil {
 		q.head = t.next
 	} else {
