@@ -15,8 +15,8 @@ type offer struct {
 
 // ranks of offers, the best first.
 const (
-	homeSure     = iota // idle workers in this node's region
-	homeExpected        // workers that are expected to be idle in time
+	ownSure     = iota // idle workers in this node's region
+	ownExpected        // workers that are expected to be idle in time
 	awaySure
 	awayExpected
 	ranks
@@ -24,7 +24,7 @@ const (
 
 // offer adds an offer to those of its rank.
 func (ps *Peers) offer(o offer, sure bool) {
-	rank := homeExpected
+	rank := ownExpected
 	if ps.Region != "" && o.peer.region != ps.Region {
 		rank = awayExpected
 	}
@@ -44,7 +44,7 @@ type ranked struct {
 func (ps *Peers) best() ranked {
 	for rank, offers := range ps.offers {
 		if len(offers) > 0 {
-			return ranked{offers, rank == homeSure || rank == awaySure}
+			return ranked{offers, rank == ownSure || rank == awaySure}
 		}
 	}
 	return ranked{}
