@@ -14,13 +14,15 @@ import (
 
 // intake is where clients' requests wait until the loop looks at them. The loop
 // takes them from the channel that the NATS library fills, which knows no bytes
-// and drops what does not fit. So a guard looks at it from time to time, often
-// while the loop has many before it: if it lags behind, the guard puts aside what
-// has come, and refuses what is too much.
+// and drops what does not fit. So a guard looks at it from time to time while the
+// loop is at work: if it lags behind, the guard puts aside what has come, and
+// refuses what is too much. While the loop waits nothing is left there, and the
+// guard would only wake an idle process.
 type intake struct {
 	arrived chan *nats.Msg
 	more    chan struct{} // holds one if something was put aside and the loop may sleep
-	many    chan struct{} // holds one if the loop has seen many
+	busy    atomic.Bool   // the loop is at work
+	look    *time.Timer   // when the guard looks
 	nc      *nats.Conn
 	fault   nats.Header // of a refusal
 	refused atomic.Uint64
@@ -40,9 +42,6 @@ const (
 	// it drops. At a million a second it is full after three looks of the guard.
 	unread     = 1 << 16
 	guardEvery = 20 * time.Millisecond
-	// guardIdle is for a node that is idle: each look wakes its process, and fifty
-	// a second took a third of all that it used.
-	guardIdle = 100 * time.Millisecond
 	// lag is how many requests are nothing to worry about, however large.
 	lag = 64
 	// What may wait for the loop beside these.
@@ -51,7 +50,7 @@ const (
 
 func newIntake(nc *nats.Conn, name string) *intake {
 	in := &intake{
-		arrived: make(chan *nats.Msg, unread), more: make(chan struct{}, 1), many: make(chan struct{}, 1), stop: make(chan struct{}), nc: nc,
+		arrived: make(chan *nats.Msg, unread), more: make(chan struct{}, 1), look: time.NewTimer(guardEvery), stop: make(chan struct{}), nc: nc,
 		fault: nats.Header{
 			mesh.HeaderErrorCode: {strconv.Itoa(int(mesh.CodeQueueFull))},
 			mesh.HeaderError:     {"more requests wait than node " + name + " can look at"},
@@ -61,29 +60,33 @@ func newIntake(nc *nats.Conn, name string) *intake {
 	return in
 }
 
+// works notes that the loop is at work, and waits that it waits for something to
+// do. Both are the loop's to call, for each time that it is woken.
+func (in *intake) works() {
+	in.busy.Store(true)
+	in.look.Reset(guardEvery)
+}
+
+func (in *intake) waits() {
+	in.busy.Store(false)
+	in.look.Stop()
+}
+
 // guard begins to look after the channel, until end.
 func (in *intake) guard() {
 	in.stopped.Go(func() {
-		look := time.NewTimer(guardIdle)
-		defer look.Stop()
-		for idle := true; ; {
+		defer in.look.Stop()
+		for {
 			select {
-			case <-look.C:
-				if idle = len(in.arrived) <= lag && !in.some.Load(); !idle {
-					in.putAside()
-				}
-			case <-in.many:
-				if !idle {
-					continue
-				}
-				idle = false
+			case <-in.look.C:
 			case <-in.stop:
 				return
 			}
-			if idle {
-				look.Reset(guardIdle)
-			} else {
-				look.Reset(guardEvery)
+			if len(in.arrived) > lag || in.some.Load() {
+				in.putAside()
+			}
+			if in.busy.Load() {
+				in.look.Reset(guardEvery)
 			}
 		}
 	})
@@ -131,12 +134,6 @@ func (in *intake) next() *nats.Msg {
 	if in.some.Load() {
 		if m := in.back(); m != nil {
 			return m
-		}
-	}
-	if len(in.arrived) > lag {
-		select {
-		case in.many <- struct{}{}:
-		default: // the guard knows
 		}
 	}
 	select {

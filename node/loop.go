@@ -192,16 +192,15 @@ func (l *loop) serve(ctx context.Context) error {
 			timer.Reset(wake - l.now())
 			set = wake
 		}
+		var first, firstCloud *nats.Msg
+		l.clients.waits()
 		select {
+		case first = <-l.workers:
+		case first = <-l.clients.arrived:
+		case firstCloud = <-l.link.Messages():
+		case <-l.clients.more:
 		case client := <-l.fences.ended:
 			l.onEnded(client)
-		case m := <-l.workers:
-			l.take(m)
-		case m := <-l.clients.arrived:
-			l.take(m)
-		case <-l.clients.more:
-		case m := <-l.link.Messages():
-			l.takeCloud(m)
 		case result := <-l.found:
 			l.admit(result)
 		case w := <-l.watch:
@@ -233,6 +232,13 @@ func (l *loop) serve(ctx context.Context) error {
 			return l.end()
 		case <-l.node.kill:
 			return nil
+		}
+		l.clients.works()
+		switch {
+		case first != nil:
+			l.take(first)
+		case firstCloud != nil:
+			l.takeCloud(firstCloud)
 		}
 		// A batch is as cheap to send as a message. So whoever woke the loop may
 		// bring the rest first, and what else comes until then is taken along.
@@ -331,6 +337,7 @@ func (l *loop) end() error {
 
 // takeAll takes what the servers have for the node by now.
 func (l *loop) takeAll() error {
+	l.clients.works() // the servers may take their time
 	err := l.flush()
 	for range max(len(l.workers), l.clients.waiting(), len(l.link.Messages()))/burst + 1 {
 		l.takeMore()

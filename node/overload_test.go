@@ -3,6 +3,7 @@ package node_test
 import (
 	"bytes"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -71,7 +72,8 @@ func (c *crowd) count(code string) (n int) {
 }
 
 // stall keeps a node's loop from going on until it is told to: a condition that
-// somebody waits for is looked at by the loop itself.
+// somebody waits for is looked at by the loop itself. It goes on at the end of the
+// test in any case.
 func stall(t testing.TB, m *nodetest.Mesh, name string) (goOn func()) {
 	t.Helper()
 	stands, done := make(chan struct{}), make(chan struct{})
@@ -82,8 +84,10 @@ func stall(t testing.TB, m *nodetest.Mesh, name string) (goOn func()) {
 			return true
 		})
 	}()
+	goOn = sync.OnceFunc(func() { close(done) })
+	t.Cleanup(goOn) // or a failed test would not end
 	receive(t, stands)
-	return func() { close(done) }
+	return goOn
 }
 
 // A node that looks at nothing for a while gets more requests than it can hold.
