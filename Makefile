@@ -37,7 +37,7 @@ fuzz: ## every fuzz target for FUZZTIME (default 1m), and 10,000 histories of th
 	@for target in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
 		for name in $$($(GO) test -list '^Fuzz' $$target | grep '^Fuzz'); do \
 			echo "$$target $$name"; \
-			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$target || exit 1; \
+			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$target || exit 1; \
 		done; \
 	done
 	$(GO) test ./node/dispatch -run '^TestHistories$$' -rapid.checks 10000
