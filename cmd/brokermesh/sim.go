@@ -67,8 +67,8 @@ more than 1,000 nodes each knows of its neighbours only, for want of memory.`,
 	f.StringVar((*string)(&c.Arrivals), "arrivals", string(c.Arrivals), "poisson; onoff: four times the load for about a second, then none for three; batch: ten at once")
 	f.IntVar(&c.Tasks, "tasks", c.Tasks, "how many")
 	f.Uint64Var(&c.Seed, "seed", c.Seed, "of all that is random")
-	f.Var((*killsFlag)(&c.Kills), "kill", "NODE@TIME, such as 1@30s: the node dies with its workers; may be repeated")
-	f.Var((*joinsFlag)(&c.Joins), "join", "NODE@TIME, such as 3@30s: the node starts then, with its workers and clients; may be repeated")
+	f.Var((*changesFlag)(&c.Kills), "kill", "NODE@TIME, such as 1@30s: the node dies with its workers; may be repeated")
+	f.Var((*changesFlag)(&c.Joins), "join", "NODE@TIME, such as 3@30s: the node starts then, with its workers and clients; may be repeated")
 	f.Float64Var(&c.Loss, "loss", c.Loss, "part of the messages between nodes that is lost")
 	f.DurationVar(&c.Interval, "interval", c.Interval, "least time between two announcements of a node; 0: as a node has it")
 	f.StringSliceVar(&o.policies, "policy", o.policies, "one or more of "+strings.Join(forecast.Policies(), ", "))
@@ -163,7 +163,7 @@ func (o simOptions) simulate(ctx context.Context, c forecast.Config, out, progre
 	return printSimTable(out, results)
 }
 
-// serviceFlag, killsFlag and joinsFlag read flags.
+// serviceFlag and changesFlag read flags.
 type serviceFlag forecast.Service
 
 func (f *serviceFlag) String() string { return forecast.Service(*f).String() }
@@ -174,38 +174,18 @@ func (f *serviceFlag) Set(text string) error {
 	return err
 }
 
-type killsFlag []forecast.Kill
+type changesFlag []forecast.Change
 
-func (f *killsFlag) Type() string { return "node@time" }
-func (f *killsFlag) String() string {
-	kills := make([]string, len(*f))
-	for i, k := range *f {
-		kills[i] = fmt.Sprintf("%d@%v", k.Node, k.At)
+func (f *changesFlag) Type() string { return "node@time" }
+func (f *changesFlag) String() string {
+	changes := make([]string, len(*f))
+	for i, c := range *f {
+		changes[i] = fmt.Sprintf("%d@%v", c.Node, c.At)
 	}
-	return strings.Join(kills, ",")
+	return strings.Join(changes, ",")
 }
 
-func (f *killsFlag) Set(text string) error {
-	return nodesAt(text, func(node int, at time.Duration) { *f = append(*f, forecast.Kill{Node: node, At: at}) })
-}
-
-type joinsFlag []forecast.Join
-
-func (f *joinsFlag) Type() string { return "node@time" }
-func (f *joinsFlag) String() string {
-	joins := make([]string, len(*f))
-	for i, j := range *f {
-		joins[i] = fmt.Sprintf("%d@%v", j.Node, j.At)
-	}
-	return strings.Join(joins, ",")
-}
-
-func (f *joinsFlag) Set(text string) error {
-	return nodesAt(text, func(node int, at time.Duration) { *f = append(*f, forecast.Join{Node: node, At: at}) })
-}
-
-// nodesAt reads nodes and times, and gives each pair to add.
-func nodesAt(text string, add func(node int, at time.Duration)) error {
+func (f *changesFlag) Set(text string) error {
 	for one := range strings.SplitSeq(text, ",") {
 		node, at, _ := strings.Cut(one, "@")
 		number, err := strconv.Atoi(strings.TrimPrefix(node, "DC"))
@@ -213,7 +193,7 @@ func nodesAt(text string, add func(node int, at time.Duration)) error {
 		if err != nil || timeErr != nil {
 			return errors.New("want NODE@TIME, such as 1@30s")
 		}
-		add(number, when)
+		*f = append(*f, forecast.Change{Node: number, At: when})
 	}
 	return nil
 }

@@ -5,6 +5,14 @@ import (
 	"time"
 )
 
+// Change is a node that dies, with its workers and without a word, or one that
+// joins, with its workers and its clients: until then nobody knows of it, and it
+// knows nobody.
+type Change struct {
+	Node int           // from 1
+	At   time.Duration // after the first task may come
+}
+
 // changeFaults returns what is wrong with the nodes that come and go; see Faults.
 // All else is right already.
 func (c Config) changeFaults() (faults []string) {

@@ -39,9 +39,9 @@ type Config struct {
 	Tasks    int
 	Seed     uint64
 
-	Kills []Kill
-	Joins []Join
-	Loss  float64 // the part of messages between nodes that is lost
+	Kills []Change
+	Joins []Change // of nodes that are not there from the beginning
+	Loss  float64  // the part of messages between nodes that is lost
 
 	// Interval is the least time between two announcements of a node; 0: as
 	// dispatch.DefaultConfig says.
@@ -50,19 +50,6 @@ type Config struct {
 	// Progress, if set, is told now and then how many tasks have ended. An
 	// error that it returns ends the run, and is what Run returns.
 	Progress func(ended int) error
-}
-
-// Kill is the death of a node, with its workers and without a word.
-type Kill struct {
-	Node int           // from 1
-	At   time.Duration // after the first task may come
-}
-
-// Join is the start of a node that is not there from the beginning, with its
-// workers and its clients. Until then nobody knows of it, and it knows nobody.
-type Join struct {
-	Node int           // from 1
-	At   time.Duration // after the first task may come
 }
 
 // DefaultConfig is a mesh of three nodes on one site.
@@ -185,7 +172,7 @@ func (c Config) isHot(i int) bool { return c.Hot > 0 && i < c.count(c.HotFractio
 // length returns about how long the tasks arrive.
 func (c Config) length() time.Duration {
 	rates, all := c.rates(), 0.0
-	joins := slices.SortedFunc(slices.Values(c.Joins), func(a, b Join) int { return cmp.Compare(a.At, b.At) })
+	joins := slices.SortedFunc(slices.Values(c.Joins), func(a, b Change) int { return cmp.Compare(a.At, b.At) })
 	for _, j := range joins {
 		all -= rates[j.Node-1]
 	}

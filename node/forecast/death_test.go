@@ -12,7 +12,7 @@ import (
 func TestDeathDelaysOnlyWhatThePeerHad(t *testing.T) {
 	c := DefaultConfig()
 	c.Nodes, c.Workers, c.Load, c.Hot, c.HotFraction, c.Tasks = 6, 50, 0.6, 1.5, 0.17, 400_000
-	c.Service, c.Kills = Service{Kind: Deterministic, Mean: ms(10)}, []Kill{{6, 5 * time.Second}}
+	c.Service, c.Kills = Service{Kind: Deterministic, Mean: ms(10)}, []Change{{6, 5 * time.Second}}
 	r := mustRun(t, c)
 	if inHand := c.Workers + 20; r.Delayed == 0 || r.Delayed > inHand {
 		t.Errorf("%d tasks were delayed, want some of the %d that it had", r.Delayed, inHand)
@@ -34,7 +34,7 @@ func TestDeathDelaysOnlyWhatThePeerHad(t *testing.T) {
 // load is theirs.
 func TestClientsOfADeadNodeGoElsewhere(t *testing.T) {
 	c := DefaultConfig()
-	c.Nodes, c.Load, c.Tasks, c.Kills = 2, 0.4, 100_000, []Kill{{1, 6 * time.Second}}
+	c.Nodes, c.Load, c.Tasks, c.Kills = 2, 0.4, 100_000, []Change{{1, 6 * time.Second}}
 	r := mustRun(t, c)
 	if r.Utilisation < 0.5 || r.Utilisation > 0.7 {
 		t.Errorf("the workers are %.2f busy, want 0.4 before and 0.8 after, of fewer workers", r.Utilisation)

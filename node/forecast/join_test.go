@@ -35,7 +35,7 @@ func firstGuests(w *world, c *cores) map[int]time.Duration {
 func relieved(policy string) Config {
 	c := DefaultConfig()
 	c.Policy, c.Nodes, c.Workers, c.Load, c.Hot, c.HotFraction, c.Tasks = policy, 12, 20, 0.9, 1.2, 0.75, 60_000
-	c.Joins = []Join{{10, ms(200)}, {11, ms(500)}, {12, ms(800)}}
+	c.Joins = []Change{{10, ms(200)}, {11, ms(500)}, {12, ms(800)}}
 	return c
 }
 
@@ -88,7 +88,7 @@ func TestClientsJoin(t *testing.T) {
 	for _, policy := range Policies() {
 		c := DefaultConfig()
 		c.Policy, c.Nodes, c.Workers, c.Load, c.Tasks = policy, 2, 20, 0.5, 30_000
-		c.Joins = []Join{{2, 10 * time.Second}}
+		c.Joins = []Change{{2, 10 * time.Second}}
 		w := newWorld(c)
 		came := [2]int{}
 		w.sampled = func(w *world) {

@@ -69,12 +69,12 @@ func TestOverlayFollowsJoinsAndDeaths(t *testing.T) {
 	s := func(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 	for _, test := range []struct {
 		nodes, workers int
-		kills          []Kill
-		joins          []Join
+		kills          []Change
+		joins          []Change
 	}{
-		{12, 10, []Kill{{2, s(0.3)}, {3, s(0.3)}, {12, s(0.9)}}, []Join{{11, s(0.1)}, {12, s(0.5)}}},
-		{60, 2, []Kill{{7, s(0.5)}, {30, s(0.5)}, {31, s(0.7)}, {60, s(1)}}, []Join{{58, s(0.2)}, {59, s(0.2)}, {60, s(0.4)}}},
-		{34, 2, []Kill{{1, s(1)}, {2, s(1.1)}}, []Join{{33, s(0.2)}, {34, s(0.4)}}}, // to a sparse mesh, and back
+		{12, 10, []Change{{2, s(0.3)}, {3, s(0.3)}, {12, s(0.9)}}, []Change{{11, s(0.1)}, {12, s(0.5)}}},
+		{60, 2, []Change{{7, s(0.5)}, {30, s(0.5)}, {31, s(0.7)}, {60, s(1)}}, []Change{{58, s(0.2)}, {59, s(0.2)}, {60, s(0.4)}}},
+		{34, 2, []Change{{1, s(1)}, {2, s(1.1)}}, []Change{{33, s(0.2)}, {34, s(0.4)}}}, // to a sparse mesh, and back
 	} {
 		t.Run(fmt.Sprint(test.nodes), func(t *testing.T) {
 			c := DefaultConfig()
@@ -115,8 +115,8 @@ func TestOverlayOfAThousand(t *testing.T) {
 	c.Nodes, c.Workers, c.Load, c.Hot, c.Service.Mean = 1000, 20, 0.9, 2, ms(200)
 	for i := range 10 {
 		at := ms(300) + time.Duration(i)*ms(30) // there is something to do by then
-		c.Joins = append(c.Joins, Join{300 + 60*i, at + ms(30)})
-		c.Kills = append(c.Kills, Kill{101 + 80*i, at})
+		c.Joins = append(c.Joins, Change{300 + 60*i, at + ms(30)})
+		c.Kills = append(c.Kills, Change{101 + 80*i, at})
 	}
 	c.Tasks = int(float64(c.Nodes*c.Workers) * c.Load / c.Service.Mean.Seconds() * (ms(600) + settled()).Seconds())
 	w := newWorld(c)

@@ -39,11 +39,11 @@ func TestAnyQuestionIsAnswered(t *testing.T) {
 		for node := 1; node <= changed; node++ { // never the last one
 			at := when("change")
 			if joins := rapid.Bool().Draw(t, "joins"); joins {
-				c.Joins = append(c.Joins, Join{node, at})
+				c.Joins = append(c.Joins, Change{node, at})
 				at += when("death of a newcomer")
 			}
 			if at < whole && rapid.Bool().Draw(t, "dies") {
-				c.Kills = append(c.Kills, Kill{node, at})
+				c.Kills = append(c.Kills, Change{node, at})
 			}
 		}
 		if faults := c.Faults(); faults != nil {

@@ -45,13 +45,13 @@ func TestEveryPolicyTakesEveryKindOfLoad(t *testing.T) {
 // troubles are what may befall a mesh.
 var troubles = map[string]func(*Config){
 	"none":  func(*Config) {},
-	"kills": func(c *Config) { c.Kills = []Kill{{1, 2 * time.Second}, {4, 3 * time.Second}} },
-	"joins": func(c *Config) { c.Joins = []Join{{1, 2 * time.Second}, {4, 3 * time.Second}, {6, 0}} },
+	"kills": func(c *Config) { c.Kills = []Change{{1, 2 * time.Second}, {4, 3 * time.Second}} },
+	"joins": func(c *Config) { c.Joins = []Change{{1, 2 * time.Second}, {4, 3 * time.Second}, {6, 0}} },
 	"loss":  func(c *Config) { c.Loss = 0.01 },
 	"slow":  func(c *Config) { c.Slow = 2 },
 	"far":   func(c *Config) { c.Regions, c.Far = 3, ms(20) },
 	"all": func(c *Config) {
-		c.Kills, c.Joins = []Kill{{2, 2 * time.Second}}, []Join{{2, time.Second}, {5, 3 * time.Second}}
+		c.Kills, c.Joins = []Change{{2, 2 * time.Second}}, []Change{{2, time.Second}, {5, 3 * time.Second}}
 		c.Loss, c.Slow, c.Regions, c.Far, c.Arrivals = 0.01, 2, 2, ms(20), Batch
 	},
 }
@@ -187,18 +187,18 @@ func TestFaultsNameTheSetting(t *testing.T) {
 		"interval: 0":    func(c *Config) { c.Interval = 1 },
 		"service:":       func(c *Config) { c.Service.Mean = 0 },
 		"arrivals:":      func(c *Config) { c.Arrivals = "rush" },
-		"kill: node 4":   func(c *Config) { c.Kills = []Kill{{4, 0}} },
-		"kill: 1h":       func(c *Config) { c.Kills = []Kill{{1, time.Hour}} },
-		"kill: no node":  func(c *Config) { c.Kills = []Kill{{1, 1}, {2, 2}, {3, 3}} },
-		"kill: node 1 d": func(c *Config) { c.Kills, c.Joins = []Kill{{1, 1}}, []Join{{1, 2}} },
+		"kill: node 4":   func(c *Config) { c.Kills = []Change{{4, 0}} },
+		"kill: 1h":       func(c *Config) { c.Kills = []Change{{1, time.Hour}} },
+		"kill: no node":  func(c *Config) { c.Kills = []Change{{1, 1}, {2, 2}, {3, 3}} },
+		"kill: node 1 d": func(c *Config) { c.Kills, c.Joins = []Change{{1, 1}}, []Change{{1, 2}} },
 		"kill: no node w": func(c *Config) {
-			c.Kills, c.Joins = []Kill{{1, 1}, {2, 2}}, []Join{{3, 3}}
+			c.Kills, c.Joins = []Change{{1, 1}, {2, 2}}, []Change{{3, 3}}
 		},
-		"join: node 4":  func(c *Config) { c.Joins = []Join{{4, 0}} },
-		"join: node 1 ": func(c *Config) { c.Joins = []Join{{1, 0}, {1, 1}} },
-		"join: from":    func(c *Config) { c.Joins = []Join{{1, -1}} },
-		"join: 1h":      func(c *Config) { c.Joins = []Join{{1, time.Hour}} },
-		"join: no node": func(c *Config) { c.Joins = []Join{{1, 1}, {2, 1}, {3, 1}} },
+		"join: node 4":  func(c *Config) { c.Joins = []Change{{4, 0}} },
+		"join: node 1 ": func(c *Config) { c.Joins = []Change{{1, 0}, {1, 1}} },
+		"join: from":    func(c *Config) { c.Joins = []Change{{1, -1}} },
+		"join: 1h":      func(c *Config) { c.Joins = []Change{{1, time.Hour}} },
+		"join: no node": func(c *Config) { c.Joins = []Change{{1, 1}, {2, 1}, {3, 1}} },
 	} {
 		c := DefaultConfig()
 		spoil(&c)

@@ -52,7 +52,7 @@ func regions(far float64) func(*forecast.Config) {
 // dies has the last node die.
 func dies(at time.Duration) func(*forecast.Config) {
 	return func(c *forecast.Config) {
-		c.Kills = []forecast.Kill{{Node: c.Nodes, At: at}}
+		c.Kills = []forecast.Change{{Node: c.Nodes, At: at}}
 		c.Tasks = 2_000_000
 	}
 }
