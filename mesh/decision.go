@@ -24,7 +24,7 @@ type Decision struct {
 	Attempt string    `json:"attempt,omitempty"`
 
 	View       *DecisionView `json:"view,omitempty"` // what was known of this node; not of Dispatched
-	Keep       int           `json:"keep,omitempty"` // so many of the oldest waiting tasks stayed
+	Keep       int           `json:"keep,omitempty"` // so many of the waiting tasks stayed
 	Candidates []Candidate   `json:"candidates,omitempty"`
 }
 

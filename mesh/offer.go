@@ -1,14 +1,19 @@
 package mesh
 
 import (
+	"math"
 	"math/rand/v2"
 	"time"
 )
 
-// offer is a peer that a task may be sent to, with its weight in the choice.
+// offer is a peer that a task may be sent to. Its weight in the choice is the root
+// of its slots. With the slots themselves, tasks that all take the same time echo:
+// a peer that is sent many at once has many workers idle at once when they end, and
+// is sent many again. With equal weights, peers with few slots are soon full.
 type offer struct {
 	peer      *Peer
 	slots     float64
+	weight    float64
 	roundTrip time.Duration
 	keep      int
 }
@@ -24,6 +29,8 @@ const (
 
 // offer adds an offer to those of its rank.
 func (ps *Peers) offer(o offer, sure bool) {
+	o.slots = max(1, o.slots)
+	o.weight = math.Sqrt(o.slots)
 	rank := ownExpected
 	if ps.Region != "" && o.peer.region != ps.Region {
 		rank = awayExpected
@@ -51,7 +58,7 @@ func (ps *Peers) best() ranked {
 }
 
 // choose picks one of the nearest offers with a probability proportional to its
-// slots.
+// weight.
 func choose(offers []offer, random *rand.Rand) (o offer, ok bool) {
 	if len(offers) == 0 {
 		return offer{}, false
@@ -64,13 +71,13 @@ func choose(offers []offer, random *rand.Rand) (o offer, ok bool) {
 	var total float64
 	for _, o := range offers {
 		if o.roundTrip <= limit {
-			total += o.slots
+			total += o.weight
 		}
 	}
 	at := random.Float64() * total
 	for _, next := range offers {
 		if next.roundTrip <= limit {
-			o, at = next, at-next.slots
+			o, at = next, at-next.weight
 			if at < 0 {
 				break
 			}

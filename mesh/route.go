@@ -50,7 +50,7 @@ func (h Home) load(tasks float64) float64 {
 	return tasks * float64(h.ServiceTime) / (float64(h.Workers) * float64(time.Second))
 }
 
-// Keep is how many of the oldest waiting tasks stay, with a peer that is a round
+// Keep is how many of the waiting tasks stay, with a peer that is a round
 // trip away; at most those that are started here before the way there and back is
 // over. It is the policy improvement of M/M/N without a mesh, as far as that has a
 // short form. A task that stays costs those that come after it, too, as long as
@@ -95,6 +95,18 @@ func (h Home) detour(roundTrip time.Duration) time.Duration {
 	return min(roundTrip, time.Duration(way+math.Sqrt(float64(h.Workers))*float64(h.Pace())))
 }
 
+// youngest reports whether the youngest waiting task is the one that goes, with a
+// peer that is a round trip away. The oldest have waited for their places here, and
+// are the next to be started, while who goes pays for the way: so the youngest
+// does, as long as a place in the queue costs less than the way. Without workers,
+// or with few or slow ones, a place is worth nothing: the oldest goes. So it does
+// when it has waited for more than twice as long as the whole queue should take:
+// the workers may hang.
+func (h Home) youngest(roundTrip time.Duration) bool {
+	p := h.Pace()
+	return 0 < p && p <= roundTrip && h.Oldest <= 2*(roundTrip+time.Duration(h.Waiting)*p)
+}
+
 // Accepts reports whether a task of a peer is queued here, behind what waits
 // already, rather than given back: it is, if it waits here no longer than the
 // way back and then at its home.
@@ -106,7 +118,8 @@ func (h Home) Accepts(patience, roundTrip time.Duration) bool {
 // Route says where a waiting task goes.
 type Route struct {
 	Peer     *Peer         // nil: it stays
-	Keep     int           // so many of the oldest waiting tasks stay; the next one goes
+	Keep     int           // so many of the waiting tasks are to stay
+	Youngest bool          // the youngest goes; else the oldest
 	Patience time.Duration // what it would wait at home
 	Later    bool          // it stays for now, or by chance, and may go if asked again
 }
@@ -115,7 +128,7 @@ type Route struct {
 //
 // It goes to a peer with a slot: an idle worker, by the peer's last report and
 // what was sent there since; or else one that is expected to be idle by then. The
-// choice among them is at random, weighted by their slots, for the best looking
+// choice among them is at random, weighted by the root of their slots, for the best looking
 // one would draw every node's overflow at once (Mitzenmacher, "How useful is old
 // information?"); of near and far ones, the near. A part of a slot is taken with
 // that chance. Peers of another region than this node's get none while one of its
@@ -174,11 +187,11 @@ func (ps *Peers) overflow(now time.Duration, loads []*peerLoad, h Home, random *
 		}
 		chance := random.Float64()
 		if sure > chance {
-			ps.offer(offer{p, max(1, sure), roundTrip, keep}, true)
+			ps.offer(offer{peer: p, slots: sure, roundTrip: roundTrip, keep: keep}, true)
 			continue
 		}
 		if expected > chance {
-			ps.offer(offer{p, max(1, expected), roundTrip, keep}, false)
+			ps.offer(offer{peer: p, slots: expected, roundTrip: roundTrip, keep: keep}, false)
 			continue
 		}
 		later = later || expected > 0
@@ -189,11 +202,11 @@ func (ps *Peers) overflow(now time.Duration, loads []*peerLoad, h Home, random *
 		}
 		wait := roundTrip + time.Duration((1-expected)*float64(there))
 		if there > 0 && wait-roundTrip+h.detour(roundTrip) < time.Duration(h.Waiting-1)*here && (shortest.Peer == nil || wait < least) {
-			shortest, least = Route{Peer: p, Keep: keep, Patience: time.Duration(h.Waiting) * here}, wait
+			shortest, least = Route{Peer: p, Keep: keep, Youngest: h.youngest(roundTrip), Patience: time.Duration(h.Waiting) * here}, wait
 		}
 	}
 	if o, ok := choose(ps.best().of, random); ok {
-		return Route{Peer: o.peer, Keep: o.keep, Patience: time.Duration(h.Waiting) * h.Pace()}, true
+		return Route{Peer: o.peer, Keep: o.keep, Youngest: h.youngest(o.roundTrip), Patience: time.Duration(h.Waiting) * h.Pace()}, true
 	}
 	shortest.Later = shortest.Peer == nil && later
 	return shortest, false

@@ -93,6 +93,26 @@ func TestDetour(t *testing.T) {
 	}
 }
 
+// The youngest goes while a place in the queue costs less than the way.
+func TestYoungest(t *testing.T) {
+	for _, c := range []struct {
+		h    Home
+		want bool
+	}{
+		{Home{Workers: 100, ServiceTime: 10 * ms, Waiting: 5}, true},
+		{Home{Workers: 5, ServiceTime: 10 * ms, Waiting: 5}, true},  // 2 ms a place, as long as the way
+		{Home{Workers: 4, ServiceTime: 10 * ms, Waiting: 5}, false}, // 2.5 ms
+		{Home{Workers: 100, Waiting: 5}, false},
+		{Home{ServiceTime: 10 * ms, Waiting: 5}, false},
+		{Home{Workers: 100, ServiceTime: 10 * ms, Waiting: 5, Oldest: 5 * ms}, true}, // 2*(2 + 5*0.1)
+		{Home{Workers: 100, ServiceTime: 10 * ms, Waiting: 5, Oldest: 5*ms + 1}, false},
+	} {
+		if got := c.h.youngest(2 * ms); got != c.want {
+			t.Errorf("%+v: %v", c.h, got)
+		}
+	}
+}
+
 // A guest is queued if it waits no longer than the way back and at its home.
 func TestAccepts(t *testing.T) {
 	h := Home{Workers: 10, Waiting: 4, ServiceTime: 10 * ms} // the next one waits 5 ms
@@ -114,9 +134,10 @@ func TestAccepts(t *testing.T) {
 func TestOverflow(t *testing.T) {
 	idle := func(n int) Load { return Load{Workers: n + 1, Idle: n} }
 	ps := peersWith(idle(2), Load{Workers: 1}, Load{Workers: 6, Idle: 5, Waiting: 2}, Load{Workers: 4, Idle: 3, Waiting: 3}, idle(1), Load{Waiting: 1})
-	// a has 2, c 3 and e 1 to spare; b, d and f have none.
+	// a has 2, c 3 and e 1 to spare; b, d and f have none. The roots of 2, 3 and 1 are
+	// to each other as 2,046, 2,507 and 1,447.
 	picked := picks(ps, 0, Home{Waiting: 1}, 6000)
-	for name, want := range map[string]int{"a": 2000, "b": 0, "c": 3000, "d": 0, "e": 1000, "f": 0} {
+	for name, want := range map[string]int{"a": 2046, "b": 0, "c": 2507, "d": 0, "e": 1447, "f": 0} {
 		if got := picked[name]; math.Abs(float64(got-want)) > 150 {
 			t.Errorf("%s is picked %d times of 6000, want about %d", name, got, want)
 		}

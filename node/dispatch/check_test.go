@@ -262,20 +262,25 @@ func checkServices(c *Core) error {
 
 func checkQueues(c *Core) error {
 	for _, s := range c.services.list {
-		if s.queue.head != nil && s.idle.head != nil { // G4
+		if s.queue.n > 0 && s.idle.head != nil { // G4
 			return fmt.Errorf("service %q has a waiting task and an idle worker", s.name)
 		}
 		n := 0
-		var last *task
-		for t := s.queue.head; t != nil; last, t = t, t.next {
-			if n++; n > c.waiting || t.place != waiting || t.service != s || t.prev != last {
-				return fmt.Errorf("the queue of service %q is broken", s.name)
+		for _, l := range []*line{&s.queue.free, &s.queue.bound} {
+			var last *task
+			for t := l.head; t != nil; last, t = t, t.next {
+				if n++; n > c.waiting || t.place != waiting || t.service != s || t.prev != last || t.here != (l == &s.queue.bound) {
+					return fmt.Errorf("the queue of service %q is broken", s.name)
+				}
+				if last != nil && last.arrived > t.arrived {
+					return fmt.Errorf("the queue of service %q is not in order of age", s.name)
+				}
 			}
-			if last != nil && last.arrived > t.arrived {
-				return fmt.Errorf("the queue of service %q is not in order of age", s.name)
+			if l.tail != last {
+				return fmt.Errorf("a line of the queue of service %q does not end with its last task", s.name)
 			}
 		}
-		if n != s.queue.n || s.queue.tail != last {
+		if n != s.queue.n {
 			return fmt.Errorf("the queue of service %q has %d tasks, not %d", s.name, n, s.queue.n)
 		}
 		n = 0

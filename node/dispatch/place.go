@@ -7,7 +7,7 @@ import (
 )
 
 // settle finds a task that is nowhere its place: an idle worker here, else the
-// queue, from which it, or an older one, may go on to a peer; or aside, if its
+// queue, from which it, or another, may go on to a peer; or aside, if its
 // client has gone meanwhile.
 func (c *Core) settle(now time.Duration, t *task, fx []Effect) []Effect {
 	return c.settleBy(now, t, mesh.Route{}, fx)
@@ -34,7 +34,7 @@ func (c *Core) settleBy(now time.Duration, t *task, r mesh.Route, fx []Effect) [
 	}
 	c.enqueue(now, t)
 	for r.Peer != nil {
-		t := s.queue.beyond(min(r.Keep, s.queue.n-1))
+		t := s.queue.leaves(r)
 		if t == nil {
 			break
 		}
@@ -55,8 +55,8 @@ func (c *Core) settleBy(now time.Duration, t *task, r mesh.Route, fx []Effect) [
 // feed gives waiting tasks of the service to idle workers, oldest first, and to
 // peers. It is called whenever a worker or a peer may have become free.
 func (c *Core) feed(now time.Duration, s *service, fx []Effect) []Effect {
-	for s.queue.head != nil && s.idle.head != nil {
-		t := s.queue.head
+	for s.queue.n > 0 && s.idle.head != nil {
+		t := s.queue.oldest()
 		c.dequeue(now, t)
 		if !c.present(now, t) {
 			c.setAside(now, t)
@@ -87,7 +87,7 @@ func (c *Core) overflow(now time.Duration, s *service, fx []Effect) []Effect {
 				}
 				break
 			}
-			t := s.queue.beyond(r.Keep)
+			t := s.queue.leaves(r)
 			if t == nil {
 				break
 			}

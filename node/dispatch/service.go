@@ -51,8 +51,8 @@ func (c *Core) memory(s *service) time.Duration {
 // home is what routing needs to know of the service here.
 func (c *Core) home(now time.Duration, s *service) mesh.Home {
 	h := mesh.Home{Workers: s.workers - s.aside, Waiting: s.queue.n, ServiceTime: s.serviceTime(), Arrivals: s.arrivals.rate(now, c.memory(s)), Guests: s.taken.Value(now)}
-	if s.queue.head != nil {
-		h.Oldest = now - s.queue.head.queued
+	if oldest := s.queue.oldest(); oldest != nil {
+		h.Oldest = now - oldest.queued
 	}
 	if c.draining {
 		h.Arrivals = math.Inf(1) // keep nothing
@@ -78,8 +78,8 @@ func (c *Core) load(now time.Duration, s *service) mesh.Load {
 		Spare:     hundredth(h.Spare()),
 		Demand:    hundredth(s.taken.Value(now)),
 	}
-	if s.queue.head != nil {
-		l.OldestMS = max(0, (now - s.queue.head.arrived).Milliseconds())
+	if oldest := s.queue.oldest(); oldest != nil {
+		l.OldestMS = max(0, (now - oldest.arrived).Milliseconds())
 	}
 	return l
 }

@@ -11,7 +11,7 @@ const stallEvery = time.Second
 func (c *Core) lookForStalls(now time.Duration) {
 	c.nextStall = now + stallEvery
 	for _, s := range c.services.list {
-		if s.queue.head == nil || s.idle.head == nil {
+		if s.queue.n == 0 || s.idle.head == nil {
 			s.stalled = 0
 			continue
 		}

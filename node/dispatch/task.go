@@ -55,7 +55,7 @@ type task struct {
 
 	attempt mesh.Attempt // away: the delegation; guest: the origin's own
 
-	prev, next *task // in the queue, while waiting
+	prev, next *task // in its line of the queue, while waiting
 	due        time.Duration
 	dueAt      int // index in the due heap plus one; 0: not in it
 }
@@ -90,89 +90,4 @@ func (ts *tasks) inUse() int { return len(ts.all) - len(ts.free) }
 // sortByAge puts tasks that came back in the order in which they go on.
 func sortByAge(tasks []*task) {
 	slices.SortStableFunc(tasks, func(a, b *task) int { return cmp.Compare(a.arrived, b.arrived) })
-}
-
-// queue is the waiting tasks of one service, oldest first.
-type queue struct {
-	head, tail *task
-	n          int
-	mobile     *task // the first that may be sent to a peer
-}
-
-// insert puts a task in its place by age. A new task goes to the end at once;
-// one that comes back from a worker or peer walks past the few older ones.
-func (q *queue) insert(t *task) {
-	q.n++
-	if !t.here && (q.mobile == nil || t.arrived < q.mobile.arrived) {
-		q.mobile = t
-	}
-	if q.tail == nil {
-		q.head, q.tail = t, t
-		return
-	}
-	if q.tail.arrived <= t.arrived {
-		t.prev, q.tail.next, q.tail = q.tail, t, t
-		return
-	}
-	at := q.head
-	for at.arrived <= t.arrived {
-		at = at.next
-	}
-	t.prev, t.next = at.prev, at
-	if at.prev == nil {
-		q.head = t
-	} else {
-		at.prev.next = t
-	}
-	at.prev = t
-}
-
-// beyond returns the oldest task that may be sent to a peer, but for the oldest
-// keep of the queue; nil if there is none. Of the many guests that an overloaded
-// node may have in line it walks past none.
-func (q *queue) beyond(keep int) *task {
-	if keep >= q.n || q.mobile == nil {
-		return nil
-	}
-	t := q.head
-	if keep <= q.n/2 {
-		for range keep {
-			t = t.next
-		}
-	} else {
-		t = q.tail
-		for range q.n - keep - 1 {
-			t = t.prev
-		}
-	}
-	if t.arrived < q.mobile.arrived {
-		return q.mobile
-	}
-	return mobile(t)
-}
-
-// mobile returns the first task from t on that may be sent to a peer.
-func mobile(t *task) *task {
-	for t != nil && t.here {
-		t = t.next
-	}
-	return t
-}
-
-func (q *queue) remove(t *task) {
-	q.n--
-	if t == q.mobile {
-		q.mobile = mobile(t.next)
-	}
-	if t.prev == nil {
-		q.head = t.next
-	} else {
-		t.prev.next = t.next
-	}
-	if t.next == nil {
-		q.tail = t.prev
-	} else {
-		t.next.prev = t.prev
-	}
-	t.prev, t.next = nil, nil
 }
