@@ -23,7 +23,7 @@ func (l *loop) apply(fx []dispatch.Effect) {
 		case dispatch.Reply:
 			l.reply(e)
 		case dispatch.Refuse:
-			l.refuse(e.Task.(*nats.Msg), e.Code, e.Reason)
+			l.refuse(e.Task, e.Code, e.Reason)
 		case dispatch.Delegate:
 			fx = l.delegate(e, fx)
 		case dispatch.Return:
@@ -55,7 +55,7 @@ func (l *loop) told(err error) {
 // dispatch sends a task to a worker. What it may say about the client's time is
 // how much of it is left.
 func (l *loop) dispatch(e *dispatch.Effect, fx []dispatch.Effect) []dispatch.Effect {
-	task := e.Task.(*nats.Msg)
+	task := messageOf(e.Task)
 	if e.Left > 0 { // then there are headers
 		task.Header[mesh.HeaderTimeout] = []string{mesh.FormatTimeout(e.Left)}
 	}
@@ -75,7 +75,7 @@ func (l *loop) dropped(e *dispatch.Effect) {
 		l.complaints.add(l.now(), "dropped a task of a peer that is gone", "peer", e.To)
 		return
 	}
-	l.complaints.add(l.now(), "dropped a task of a client that is gone", "service", e.Service, "reply", clip(e.Task.(*nats.Msg).Reply))
+	l.complaints.add(l.now(), "dropped a task of a client that is gone", "service", e.Service, "reply", clip(messageOf(e.Task).Reply))
 }
 
 // cancel tells a worker that its task counts no more, in the words of an error
@@ -94,7 +94,7 @@ func (l *loop) delegate(e *dispatch.Effect, fx []dispatch.Effect) []dispatch.Eff
 		Origin: l.cfg.Name, Incarnation: l.node.incarnation, Attempt: e.Attempt, Service: e.Service,
 		Age: e.Age, Left: e.Left, Losses: e.Losses, Number: e.Number, Patience: e.Patience,
 	}
-	if err := l.link.Delegate(e.To, e.Task.(*nats.Msg), d, l.core.Capacity(l.now(), e.Service, e.To)); err != nil {
+	if err := l.link.Delegate(e.To, messageOf(e.Task), d, l.core.Capacity(l.now(), e.Service, e.To)); err != nil {
 		l.told(err)
 		if errors.Is(err, nats.ErrMaxPayload) { // an existing NATS, which allows less than it did
 			return l.core.TooLarge(l.now(), e.Attempt, fx)

@@ -137,20 +137,24 @@ func (l *loop) onLeave(now time.Duration, m *nats.Msg) {
 }
 
 // onRequest takes a client's task in.
-func (l *loop) onRequest(now time.Duration, m *nats.Msg, fx []dispatch.Effect) []dispatch.Effect {
-	service, ok := mesh.ServiceOf(m.Subject, mesh.SubjectRequest)
+func (l *loop) onRequest(now time.Duration, task any, fx []dispatch.Effect) []dispatch.Effect {
+	service, ok := mesh.ServiceOf(messageOf(task).Subject, mesh.SubjectRequest)
 	if !ok {
-		l.refuse(m, mesh.CodeBadRequest, "invalid service; allowed: "+mesh.TokenRule)
+		l.refuse(task, mesh.CodeBadRequest, "invalid service; allowed: "+mesh.TokenRule)
 		return fx
 	}
-	return l.request(now, m, service, false, fx)
+	return l.request(now, task, service, false, fx)
 }
 
 // request checks a task and gives it to the core.
-func (l *loop) request(now time.Duration, m *nats.Msg, service string, here bool, fx []dispatch.Effect) []dispatch.Effect {
-	timeout, ok := l.accept(now, m)
+func (l *loop) request(now time.Duration, task any, service string, here bool, fx []dispatch.Effect) []dispatch.Effect {
+	timeout, ok := l.accept(now, task)
 	if !ok {
 		return fx
+	}
+	m, client := messageOf(task), inProcess
+	if m.Reply != "" {
+		client = clientOf(m.Reply)
 	}
 	m.Header = asked(m.Header, here || timeout > 0)
 	id := m.Header.Get(nats.MsgIdHdr)
@@ -160,7 +164,7 @@ func (l *loop) request(now time.Duration, m *nats.Msg, service string, here bool
 	}
 	return l.core.Request(now, dispatch.Request{
 		ID: id, Hash: hash,
-		Service: service, Client: clientOf(m.Reply), Timeout: timeout, Message: m,
+		Service: service, Client: client, Timeout: timeout, Message: task,
 		Here: here || !l.link.Fits(m.Size()), // too large to cross: done here or not at all
 	}, fx)
 }
@@ -183,20 +187,21 @@ func asked(h nats.Header, told bool) nats.Header {
 // accept checks what every request must keep to, takes off the headers that
 // are the mesh's own, and refuses it otherwise. timeout is 0 if the client
 // named none.
-func (l *loop) accept(now time.Duration, m *nats.Msg) (timeout time.Duration, ok bool) {
-	if m.Reply == "" {
+func (l *loop) accept(now time.Duration, task any) (timeout time.Duration, ok bool) {
+	m := messageOf(task)
+	if _, called := task.(*call); m.Reply == "" && !called {
 		l.complaints.add(now, "request without a reply subject", "subject", clip(m.Subject))
 		return 0, false
 	}
 	if len(m.Data) > MaxTask {
-		l.refuse(m, mesh.CodeBadRequest, tooLarge("payload", len(m.Data), MaxTask))
+		l.refuse(task, mesh.CodeBadRequest, tooLarge("payload", len(m.Data), MaxTask))
 		return 0, false
 	}
 	if m.Header == nil {
 		return 0, true
 	}
 	if fault := headerFault(m.Header); fault != "" {
-		l.refuse(m, mesh.CodeBadRequest, fault)
+		l.refuse(task, mesh.CodeBadRequest, fault)
 		return 0, false
 	}
 	value := m.Header.Get(mesh.HeaderTimeout)
@@ -206,7 +211,7 @@ func (l *loop) accept(now time.Duration, m *nats.Msg) (timeout time.Duration, ok
 	}
 	timeout, err := mesh.ParseTimeout(value)
 	if err != nil {
-		l.refuse(m, mesh.CodeBadRequest, mesh.HeaderTimeout+": "+err.Error())
+		l.refuse(task, mesh.CodeBadRequest, mesh.HeaderTimeout+": "+err.Error())
 		return 0, false
 	}
 	return timeout, true

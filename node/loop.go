@@ -36,6 +36,7 @@ type loop struct {
 	// worker would be taken for busy for ever.
 	workers chan *nats.Msg
 	clients *intake
+	calls   chan *call
 
 	subs     []*nats.Subscription
 	found    chan counted
@@ -68,11 +69,6 @@ type loop struct {
 const (
 	// buffered is how many messages may wait for the loop; see link.
 	buffered = 1 << 16
-	// burst is how many messages of each flow are taken before the timer is
-	// looked at.
-	burst = 256
-	// flushTimeout bounds the wait for the servers in this very process.
-	flushTimeout = 5 * time.Second
 	// lazyEvery is how often the READYs of known workers are looked into.
 	lazyEvery = time.Second
 )
@@ -81,9 +77,12 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 	cfg := dispatch.DefaultConfig()
 	cfg.Name, cfg.Incarnation, cfg.Region = n.cfg.Name, n.incarnation, n.cfg.Region
 	cfg.QueueLimit, cfg.QueueBytes, cfg.QueueTimeout = n.cfg.QueueLimit, n.cfg.QueueBytes, n.cfg.QueueTimeout
-	cfg.Size = func(task any) int { return task.(*nats.Msg).Size() }
+	cfg.Size = func(task any) int { return messageOf(task).Size() }
 	cfg.AttemptTimeout, cfg.MaxAttempts = n.cfg.AttemptTimeout, n.cfg.MaxAttempts
 	cfg.Present = func(task any) bool {
+		if c, ok := task.(*call); ok {
+			return !c.gone.Load()
+		}
 		return n.local.listens(task.(*nats.Msg).Reply) || p.link.Carried(task.(*nats.Msg))
 	}
 	if n.cloud.server == nil {
@@ -98,6 +97,7 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 		core: dispatch.New(cfg), began: time.Now(), hash: maphash.MakeSeed(),
 		workers:    make(chan *nats.Msg, buffered),
 		clients:    newIntake(p.local, n.cfg.Name),
+		calls:      make(chan *call, calling),
 		found:      make(chan counted),
 		conflict:   make(chan error, 1),
 		checkDone:  make(chan struct{}, 1),
@@ -193,11 +193,13 @@ func (l *loop) serve(ctx context.Context) error {
 			set = wake
 		}
 		var first, firstCloud *nats.Msg
+		var firstCall *call
 		l.clients.waits()
 		select {
 		case first = <-l.workers:
 		case first = <-l.clients.arrived:
 		case firstCloud = <-l.link.Messages():
+		case firstCall = <-l.calls:
 		case <-l.clients.more:
 		case client := <-l.fences.ended:
 			l.onEnded(client)
@@ -239,6 +241,8 @@ func (l *loop) serve(ctx context.Context) error {
 			l.take(first)
 		case firstCloud != nil:
 			l.takeCloud(firstCloud)
+		case firstCall != nil:
+			l.takeCall(firstCall)
 		}
 		// A batch is as cheap to send as a message. So whoever woke the loop may
 		// bring the rest first, and what else comes until then is taken along.
@@ -248,46 +252,6 @@ func (l *loop) serve(ctx context.Context) error {
 		l.takeMore()
 		l.tick()
 		l.show()
-	}
-}
-
-// take and takeCloud give one message to the core and carry out what it says.
-func (l *loop) take(m *nats.Msg)      { l.apply(l.fromLocal(l.now(), m, l.fx[:0])) }
-func (l *loop) takeCloud(m *nats.Msg) { l.apply(l.fromCloud(l.now(), m, l.fx[:0])) }
-
-// takeMore takes what has already arrived, up to a bound, in a cheaper way than
-// the loop's big select. It goes round, so that no flow waits for the end of
-// another.
-func (l *loop) takeMore() {
-	for range burst {
-		none := true
-		for more := true; more; {
-			select {
-			case client := <-l.fences.ended:
-				l.onEnded(client)
-			default:
-				more = false
-			}
-		}
-		select {
-		case m := <-l.workers:
-			l.take(m)
-			none = false
-		default:
-		}
-		select {
-		case m := <-l.link.Messages():
-			l.takeCloud(m)
-			none = false
-		default:
-		}
-		if m := l.clients.next(); m != nil {
-			l.take(m)
-			none = false
-		}
-		if none {
-			return
-		}
 	}
 }
 
@@ -333,26 +297,6 @@ func (l *loop) end() error {
 	errs = append(errs, l.flush())
 	l.log.Info("node ended", "uptime", l.now().Round(time.Millisecond))
 	return errors.Join(errs...)
-}
-
-// takeAll takes what the servers have for the node by now.
-func (l *loop) takeAll() error {
-	l.clients.works() // the servers may take their time
-	err := l.flush()
-	for range max(len(l.workers), l.clients.waiting(), len(l.link.Messages()))/burst + 1 {
-		l.takeMore()
-	}
-	return err
-}
-
-// flush waits until the servers have what was sent, and the node what they had
-// for it.
-func (l *loop) flush() error {
-	err := l.plane.local.FlushTimeout(flushTimeout)
-	if !l.alone {
-		err = errors.Join(err, l.plane.cloud.FlushTimeout(flushTimeout))
-	}
-	return err
 }
 
 // now is the node's own clock: the time since it began.

@@ -21,6 +21,11 @@ import (
 // ErrNameTaken is what Run returns when another live node has this node's name.
 var ErrNameTaken = errors.New("another node of the mesh has this name")
 
+// ErrEnded is what those get who ask something of a node that has ended.
+var ErrEnded = errors.New("the node has ended")
+
+func (n *Node) hasEnded() error { return fmt.Errorf("%s: %w", n.cfg.Name, ErrEnded) }
+
 // Node is one broker. Its exported methods may be called from any goroutine.
 type Node struct {
 	cfg         Config
@@ -232,7 +237,11 @@ func (n *Node) ConnectCloud(ctx context.Context, opts ...nats.Option) (*nats.Con
 	return n.cloud.connect(opts...)
 }
 
+// await waits until the node serves; the error says why it does not.
 func (n *Node) await(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	select {
 	case <-n.ready:
 	case <-n.ended:
@@ -241,7 +250,7 @@ func (n *Node) await(ctx context.Context) error {
 	}
 	select {
 	case <-n.ended:
-		return fmt.Errorf("node %s has ended", n.cfg.Name)
+		return n.hasEnded()
 	default:
 		return nil
 	}

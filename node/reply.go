@@ -55,9 +55,9 @@ func (l *loop) publish(m *nats.Msg) {
 	}
 }
 
-// refuse answers a request with an error reply, on the plane it came by. What a
+// refuse answers a request with an error reply, on the way it came. What a
 // node that shuts down has no worker for, or cannot finish, others can.
-func (l *loop) refuse(m *nats.Msg, code mesh.Code, reason string) {
+func (l *loop) refuse(task any, code mesh.Code, reason string) {
 	header := nats.Header{
 		mesh.HeaderErrorCode: {strconv.Itoa(int(code))},
 		mesh.HeaderError:     {reason},
@@ -66,12 +66,12 @@ func (l *loop) refuse(m *nats.Msg, code mesh.Code, reason string) {
 	if l.ending && code == mesh.CodeUnavailable {
 		header[mesh.HeaderRetry] = []string{mesh.RetryElsewhere}
 	}
-	l.send(m, header, nil)
+	l.send(task, header, nil)
 }
 
 // reply answers a task with what a worker or a peer made of it.
 func (l *loop) reply(e *dispatch.Effect) {
-	task, answer := e.Task.(*nats.Msg), e.Answer.(*nats.Msg)
+	task, answer := messageOf(e.Task), e.Answer.(*nats.Msg)
 	if e.Guest {
 		task.Data = nil // its origin may ask for the answer again, and has the task
 	}
@@ -85,11 +85,11 @@ func (l *loop) reply(e *dispatch.Effect) {
 		header = l.sign(header, e)
 	}
 	if fault := l.replyFault(task, header, answer.Data); fault != "" {
-		l.refuse(task, mesh.CodeFailed, fault)
+		l.refuse(e.Task, mesh.CodeFailed, fault)
 		return
 	}
 	if !e.Guest {
-		l.send(task, header, answer.Data)
+		l.send(e.Task, header, answer.Data)
 		return
 	}
 	if err := l.link.Answer(task, header, answer.Data, l.core.Capacity(l.now(), e.Service, e.To)); err != nil {
@@ -134,8 +134,13 @@ func inspect(answer any) (size int, code mesh.Code) {
 	return m.Size(), mesh.Code(n)
 }
 
-// send publishes a reply on the plane that the request came by.
-func (l *loop) send(request *nats.Msg, header nats.Header, data []byte) {
+// send sends a reply on the way that the request came.
+func (l *loop) send(task any, header nats.Header, data []byte) {
+	if c, ok := task.(*call); ok {
+		c.answered(header, data)
+		return
+	}
+	request := task.(*nats.Msg)
 	l.out = nats.Msg{Subject: request.Reply, Header: header, Data: data}
 	if !l.link.Carried(request) {
 		l.publish(&l.out)

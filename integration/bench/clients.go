@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/brokermesh/brokermesh/node"
 )
 
 // patience is how long a client waits for an answer.
@@ -17,10 +20,26 @@ const patience = 30 * time.Second
 
 // crew is the clients of a child. Each has one request under way at a time.
 type crew struct {
-	clients []*nats.Conn // one for each client; some are the same
-	to      []int        // which URL it is connected to
+	clients []requester // one for each client; some are the same
+	to      []int       // which URL it is connected to
 	weights []float64
 	urls    int
+}
+
+// requester is what a client sends requests by: a connection, or the node itself.
+type requester func(data []byte) (*nats.Msg, error)
+
+func by(nc *nats.Conn) requester {
+	return func(data []byte) (*nats.Msg, error) { return nc.Request(subject, data, patience) }
+}
+
+// callers has clients in the node's process call it, without connections.
+func (p *player) callers(ctx context.Context, n *node.Node, r role) error {
+	call := func(data []byte) (*nats.Msg, error) {
+		return n.RequestMsgWithContext(ctx, &nats.Msg{Subject: subject, Data: data})
+	}
+	p.crew = crew{urls: 1, clients: slices.Repeat([]requester{call}, r.N), to: make([]int, r.N)}
+	return await(call)
 }
 
 // dialClients connects the clients, and waits until each URL has an answer for them.
@@ -31,21 +50,21 @@ func (p *player) dialClients(_ context.Context, r role) (answer, error) {
 	}
 	p.crew = crew{weights: r.Weights, urls: max(1, len(r.URLs))}
 	for i := range r.N {
-		p.crew.clients = append(p.crew.clients, made[i/r.Share])
+		p.crew.clients = append(p.crew.clients, by(made[i/r.Share]))
 		p.crew.to = append(p.crew.to, i/r.Share%p.crew.urls)
 	}
 	for _, nc := range made[:min(len(made), p.crew.urls)] {
-		if err := await(nc); err != nil {
+		if err := await(by(nc)); err != nil {
 			return answer{}, err
 		}
 	}
 	return answer{}, nil
 }
 
-func await(nc *nats.Conn) error {
+func await(send requester) error {
 	var err error
 	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
-		if err = request(nc, make([]byte, stampSize)); err == nil {
+		if err = request(send, make([]byte, stampSize)); err == nil {
 			return nil
 		}
 	}
@@ -54,8 +73,8 @@ func await(nc *nats.Conn) error {
 
 // request sends a task and checks its answer. The code is the same for both
 // systems.
-func request(nc *nats.Conn, data []byte) error {
-	m, err := nc.Request(subject, data, patience)
+func request(send requester, data []byte) error {
+	m, err := send(data)
 	if err != nil {
 		return err
 	}
@@ -97,8 +116,8 @@ func (p *player) load(ctx context.Context, o order) load {
 	if o.Rate > 0 {
 		p.crew.arrive(ctx, began, o, loads, &senders)
 	} else {
-		for i, nc := range p.crew.clients {
-			senders.Go(func() { closedLoop(nc, began, o, &loads[i]) })
+		for i, send := range p.crew.clients {
+			senders.Go(func() { closedLoop(send, began, o, &loads[i]) })
 		}
 	}
 	senders.Wait()
@@ -110,10 +129,10 @@ func (p *player) load(ctx context.Context, o order) load {
 }
 
 // closedLoop sends one request after the other.
-func closedLoop(nc *nats.Conn, began time.Time, o order, l *load) {
+func closedLoop(send requester, began time.Time, o order, l *load) {
 	data := make([]byte, o.Size)
 	for sent := time.Now(); sent.Sub(began) < o.For; {
-		err := request(nc, data)
+		err := request(send, data)
 		now := time.Now()
 		l.count(err, now.Sub(sent))
 		sent = now
@@ -152,19 +171,19 @@ func (c *crew) arrive(ctx context.Context, began time.Time, o order, loads []loa
 				due <- began.Add(at)
 			}
 		})
-		for i, nc := range c.clients {
+		for i, send := range c.clients {
 			if c.to[i] == u {
-				senders.Go(func() { openLoop(nc, due, o.Size, &loads[i]) })
+				senders.Go(func() { openLoop(send, due, o.Size, &loads[i]) })
 			}
 		}
 	}
 }
 
-func openLoop(nc *nats.Conn, due <-chan time.Time, size int, l *load) {
+func openLoop(send requester, due <-chan time.Time, size int, l *load) {
 	data := make([]byte, max(size, stampSize))
 	for at := range due {
 		stamp(data, at)
-		err := request(nc, data)
+		err := request(send, data)
 		l.count(err, time.Since(at))
 		if began := stamped(data); err == nil && began.After(at) {
 			l.Wait.count(began.Sub(at))

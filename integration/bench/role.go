@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/brokermesh/brokermesh/node"
 )
 
 // roleArgument begins the command line of a child.
@@ -44,6 +46,7 @@ type role struct {
 	URLs    []string      // where clients and workers connect, in turns
 	N       int           // clients or workers
 	Share   int           // how many share a connection
+	Direct  bool          // clients in a node's process: they need no connection
 	Sleep   time.Duration // workers: the mean time for a task, exponentially distributed
 	Weights []float64     // open loop clients: share of the load for each URL
 	Profile string        // prefix of the profiles' names
@@ -117,7 +120,8 @@ func serveRole(text string, out *json.Encoder) error {
 // player is what a child has made.
 type player struct {
 	connections
-	dial  dial // in process; nil: by URL
+	dial  dial       // in process; nil: by URL
+	node  *node.Node // if this process is one
 	ended []func()
 	crew  crew
 }

@@ -36,6 +36,7 @@ func (p *player) serve(ctx context.Context, r role) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	p.node = n
 	ended := make(chan error, 1)
 	go func() { ended <- n.Run(ctx) }()
 	p.ended = append(p.ended, func() { _ = n.Close() })
@@ -84,6 +85,9 @@ func (p *player) playAll(ctx context.Context, r role) (answer, error) {
 	}
 	if _, err := p.dialWorkers(ctx, r); err != nil {
 		return a, err
+	}
+	if r.Direct && p.node != nil {
+		return a, p.callers(ctx, p.node, r)
 	}
 	_, err = p.dialClients(ctx, r)
 	return a, err

@@ -19,6 +19,7 @@ type row struct {
 	share  int // a connection
 	size   int
 	inside bool    // all in one process
+	direct bool    // the clients of a node there have no connection
 	routed bool    // clients at one server or node, workers at another
 	target float64 // of the CPU a task, brokermesh by plain
 	speed  float64 // of the median latency, if that is what it is about
@@ -30,7 +31,8 @@ func rows() []row {
 		list = append(list,
 			row{name: "(a) a connection each", n: 100, share: 1, size: size, target: 1.2},
 			row{name: "(b) one connection a side", n: 100, share: 100, size: size, target: 1.5},
-			row{name: "(c) in process", n: 100, share: 100, size: size, inside: true, target: 1.5},
+			row{name: "(c) in process", n: 100, share: 100, size: size, inside: true, direct: true, target: 1.5},
+			row{name: "(c) in process, by connections", n: 100, share: 100, size: size, inside: true, target: 1.5},
 			row{name: "(d) overflow, a connection each", n: 100, share: 1, size: size, routed: true, target: 1.5},
 			row{name: "(d) overflow, one connection a side", n: 100, share: 100, size: size, routed: true, target: 1.5},
 		)
@@ -55,7 +57,7 @@ func (b *bench) sides() []side {
 
 // startRow starts one side of a row.
 func (b *bench) startRow(r row, s side) (system, error) {
-	base := role{System: s.system, N: r.n, Share: r.share, program: s.program}
+	base := role{System: s.system, N: r.n, Share: r.share, Direct: r.direct, program: s.program}
 	if r.inside {
 		base.Kind = all
 		return b.startSystem(func(system) role { return base })

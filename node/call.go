@@ -1,0 +1,107 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/brokermesh/brokermesh/mesh"
+)
+
+// call is a request of the program that the node runs in. It needs no connection,
+// and the server inside the node has no part in it.
+type call struct {
+	nats.Msg
+	answer chan *nats.Msg // holds one: the loop does not wait
+	gone   atomic.Bool    // nobody waits for the answer
+}
+
+// inProcess is what the core takes all calls for: one client.
+const inProcess = "in process"
+
+// calling is how many calls may be under way to the loop.
+const calling = 256
+
+// RequestMsgWithContext is a client's request without a connection: for a program
+// that runs the node itself, it costs about half of one by Connect. The task is
+// handled like any other, it may go to a peer, and the node's limits are the same.
+// m has a subject for clients (mesh.SubjectRequest, alone or with a service), and data and headers
+// as a client would send (Mesh-Timeout, Nats-Msg-Id); its reply subject is
+// ignored, and m can be used again when the call returns. It waits until the node is
+// ready.
+//
+// As with the method of nats.Conn of this name, an answer that is an error of the
+// task or the mesh is a message, with the header Mesh-Error-Code. The error is not nil if
+// there is no answer: ctx has ended, the node has, or m is no request. A task
+// that waits when ctx ends is not started; one that runs is not stopped.
+func (n *Node) RequestMsgWithContext(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
+	if m == nil {
+		return nil, nats.ErrInvalidMsg
+	}
+	if _, ok := mesh.ServiceOf(m.Subject, mesh.SubjectRequest); !ok {
+		return nil, fmt.Errorf("node: %q is no subject for requests", clip(m.Subject))
+	}
+	if err := n.await(ctx); err != nil {
+		return nil, err
+	}
+	c := &call{answer: make(chan *nats.Msg, 1)}
+	c.Subject, c.Data = m.Subject, bytes.Clone(m.Data)
+	if len(m.Header) > 0 {
+		c.Header = copied(m.Header)
+	}
+	select {
+	case n.loop.calls <- c:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-n.ended:
+		return nil, n.hasEnded()
+	}
+	select {
+	case answer := <-c.answer:
+		return answer, nil
+	case <-ctx.Done():
+		c.gone.Store(true)
+		return nil, ctx.Err()
+	case <-n.ended:
+	}
+	select {
+	case answer := <-c.answer: // its last
+		return answer, nil
+	default:
+		return nil, n.hasEnded()
+	}
+}
+
+// answered gives a call its answer. Of one that is kept for repeats of the request
+// each gets a copy.
+func (c *call) answered(header nats.Header, data []byte) {
+	if c.Header.Get(nats.MsgIdHdr) != "" {
+		header, data = copied(header), bytes.Clone(data)
+	}
+	select {
+	case c.answer <- &nats.Msg{Subject: c.Subject, Header: header, Data: data}:
+	default: // it has one
+	}
+}
+
+// copied returns headers that share nothing with those given.
+func copied(h nats.Header) nats.Header {
+	h = maps.Clone(h)
+	for name, values := range h {
+		h[name] = slices.Clone(values)
+	}
+	return h
+}
+
+// messageOf returns the message of a task: a client's or a peer's, or a call's.
+func messageOf(task any) *nats.Msg {
+	if c, ok := task.(*call); ok {
+		return &c.Msg
+	}
+	return task.(*nats.Msg)
+}

@@ -1,0 +1,191 @@
+package node_test
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/brokermesh/brokermesh/mesh"
+	"github.com/brokermesh/brokermesh/node"
+	"github.com/brokermesh/brokermesh/node/nodetest"
+	"github.com/brokermesh/brokermesh/workerpool"
+)
+
+// called is the outcome of a call.
+type called struct {
+	answer *nats.Msg
+	err    error
+}
+
+func call(ctx context.Context, n *node.Node, m *nats.Msg) <-chan called {
+	done := make(chan called, 1)
+	go func() {
+		answer, err := n.RequestMsgWithContext(ctx, m)
+		done <- called{answer, err}
+	}()
+	return done
+}
+
+// Both are asked in the same way.
+var _ interface {
+	RequestMsgWithContext(context.Context, *nats.Msg) (*nats.Msg, error)
+} = (*nats.Conn)(nil)
+
+// A call is a request: it is done here or elsewhere, told who did it if it has a
+// header, and refused like one.
+func TestCall(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 2)
+	m.Work("DC1", 1, echo)
+	m.WorkService("DC2", "there", 1, echo)
+	m.AwaitWorkers("DC2", "there", 1)
+	n := m.Node("DC1")
+	for _, request := range []*nats.Msg{task("here"), {Subject: mesh.SubjectRequest, Data: []byte("here")}} {
+		headers := len(request.Header)
+		got := receive(t, call(t.Context(), n, request))
+		if got.err != nil || string(got.answer.Data) != "here" || len(got.answer.Header) > 0 != (headers > 0) {
+			t.Fatalf("%+v", got)
+		}
+	}
+	got := receive(t, call(t.Context(), n, taskFor("there", "far")))
+	if got.err != nil {
+		t.Fatal(got.err)
+	}
+	wantAnswer(t, got.answer, "far", "DC2")
+	for _, wrong := range []*nats.Msg{
+		{Subject: mesh.SubjectRequest, Data: make([]byte, node.MaxTask+1)},
+		{Subject: mesh.SubjectRequest, Header: nats.Header{"bad name": {""}}},
+		{Subject: mesh.SubjectRequest, Header: nats.Header{mesh.HeaderTimeout: {"soon"}}},
+	} {
+		got := receive(t, call(t.Context(), n, wrong))
+		if got.err != nil {
+			t.Fatal(got.err)
+		}
+		wantError(t, got.answer, "400")
+	}
+	for _, wrong := range []*nats.Msg{nil, {}, {Subject: "localfe."}, {Subject: "localbe.ready"}, {Subject: "cloud.DC2"}} {
+		if got := receive(t, call(t.Context(), n, wrong)); got.err == nil {
+			t.Errorf("%+v is answered by %+v", wrong, got.answer)
+		}
+	}
+}
+
+// What is in a call is the caller's again when it returns, and so is its answer.
+func TestCallSharesNothing(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 1)
+	m.Work("DC1", 1, func(_ context.Context, task *workerpool.Task) ([]byte, error) { return task.Data, nil })
+	for range 2 {
+		request := taskFor("", "once")
+		request.Header.Set(nats.MsgIdHdr, "1")
+		got := receive(t, call(t.Context(), m.Node("DC1"), request))
+		if got.err != nil || string(got.answer.Data) != "once" || got.answer.Header.Get(mesh.HeaderNode) != "DC1" || request.Header.Get("From") != "test" {
+			t.Fatalf("%+v of %+v", got, request)
+		}
+		clear(got.answer.Data)
+		clear(got.answer.Header)
+		got.answer.Header[mesh.HeaderNode] = []string{"nobody"}
+		clear(request.Data)
+		clear(request.Header)
+	}
+}
+
+// A task whose caller has gone is not started.
+func TestCallerGone(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 1, patient)
+	n := m.Node("DC1")
+	g := newGate()
+	m.Work("DC1", 1, g.handle)
+	first := call(t.Context(), n, task("first"))
+	receive(t, g.began)
+	ctx, leave := context.WithCancel(t.Context())
+	second := call(ctx, n, task("second"))
+	m.Await("DC1", "a waiting task", func(v node.View) bool { return v.Load("").Waiting == 1 })
+	leave()
+	if got := receive(t, second); !errors.Is(got.err, context.Canceled) {
+		t.Errorf("%+v", got)
+	}
+	third := call(t.Context(), n, task("third"))
+	m.Await("DC1", "two waiting tasks", func(v node.View) bool { return v.Load("").Waiting == 2 })
+	close(g.open)
+	for _, c := range []<-chan called{first, third} {
+		if got := receive(t, c); got.err != nil {
+			t.Fatal(got.err)
+		}
+	}
+	if began := receive(t, g.began); began != "third" {
+		t.Errorf("%q was begun", began)
+	}
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	if got := receive(t, call(gone, n, task("never"))); !errors.Is(got.err, context.Canceled) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A node that drains finishes its calls and refuses others; one that has ended,
+// and one that dies, says so. None is left without an answer.
+func TestCallOfANodeThatEnds(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 2, patient)
+	g := newGate()
+	m.Work("DC1", 1, g.handle)
+	n, client := m.Node("DC1"), m.Client("DC1")
+	first := call(t.Context(), n, task("first"))
+	receive(t, g.began)
+	ended := shutdown(m, "DC1")
+	awaitDraining(t, client)
+	got := receive(t, call(t.Context(), n, taskFor("nowhere", "late")))
+	if got.err != nil {
+		t.Fatal(got.err)
+	}
+	wantError(t, got.answer, "503")
+	close(g.open)
+	if got := receive(t, first); got.err != nil || string(got.answer.Data) != "first" {
+		t.Errorf("%+v", got)
+	}
+	receive(t, ended)
+	if got := receive(t, call(t.Context(), n, task("too late"))); got.err == nil {
+		t.Errorf("answered by %+v", got.answer)
+	}
+
+	waits := call(t.Context(), m.Node("DC2"), task("in vain"))
+	m.Await("DC2", "a waiting task", func(v node.View) bool { return v.Load("").Waiting == 1 })
+	m.Kill("DC2")
+	if got := receive(t, waits); !errors.Is(got.err, node.ErrEnded) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Many calls at once, each with its own answer.
+func TestManyCalls(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 1, patient)
+	m.Work("DC1", 5, echo)
+	n := m.Node("DC1")
+	ctx, cancel := context.WithTimeout(t.Context(), nodetest.Timeout)
+	defer cancel()
+	var callers sync.WaitGroup
+	for i := range 50 {
+		callers.Go(func() {
+			data := make([]byte, 0, 16) // used again and again
+			for j := range 40 {
+				data = strconv.AppendInt(data[:0], int64(100*i+j), 10)
+				answer, err := n.RequestMsgWithContext(ctx, &nats.Msg{Subject: mesh.SubjectRequest, Data: data})
+				if err != nil || string(answer.Data) != string(data) {
+					t.Errorf("%s: %+v, %v", data, answer, err)
+					return
+				}
+			}
+		})
+	}
+	callers.Wait()
+	if v := m.View("DC1"); v.Stats.Requests < 2000 {
+		t.Errorf("the node counts %d requests", v.Stats.Requests)
+	}
+}

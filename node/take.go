@@ -1,0 +1,84 @@
+package node
+
+import (
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+const (
+	// burst is how many messages of each flow are taken before the timer is
+	// looked at.
+	burst = 256
+	// flushTimeout bounds the wait for the servers in this very process.
+	flushTimeout = 5 * time.Second
+)
+
+// take, takeCloud and takeCall give one message to the core and carry out what it
+// says.
+func (l *loop) take(m *nats.Msg)      { l.apply(l.fromLocal(l.now(), m, l.fx[:0])) }
+func (l *loop) takeCloud(m *nats.Msg) { l.apply(l.fromCloud(l.now(), m, l.fx[:0])) }
+func (l *loop) takeCall(c *call)      { l.apply(l.onRequest(l.now(), c, l.fx[:0])) }
+
+// takeMore takes what has already arrived, up to a bound, in a cheaper way than
+// the loop's big select. It goes round, so that no flow waits for the end of
+// another.
+func (l *loop) takeMore() {
+	for range burst {
+		none := true
+		for more := true; more; {
+			select {
+			case client := <-l.fences.ended:
+				l.onEnded(client)
+			default:
+				more = false
+			}
+		}
+		select {
+		case m := <-l.workers:
+			l.take(m)
+			none = false
+		default:
+		}
+		select {
+		case m := <-l.link.Messages():
+			l.takeCloud(m)
+			none = false
+		default:
+		}
+		select {
+		case c := <-l.calls:
+			l.takeCall(c)
+			none = false
+		default:
+		}
+		if m := l.clients.next(); m != nil {
+			l.take(m)
+			none = false
+		}
+		if none {
+			return
+		}
+	}
+}
+
+// takeAll takes what the servers have for the node by now.
+func (l *loop) takeAll() error {
+	l.clients.works() // the servers may take their time
+	err := l.flush()
+	for range max(len(l.workers), l.clients.waiting(), len(l.calls), len(l.link.Messages()))/burst + 1 {
+		l.takeMore()
+	}
+	return err
+}
+
+// flush waits until the servers have what was sent, and the node what they had
+// for it.
+func (l *loop) flush() error {
+	err := l.plane.local.FlushTimeout(flushTimeout)
+	if !l.alone {
+		err = errors.Join(err, l.plane.cloud.FlushTimeout(flushTimeout))
+	}
+	return err
+}
