@@ -11,10 +11,10 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// maxShares is into how many parts the workers are divided that repeat READY
-// one after the other in an interval: a large pool sends no bursts, and a node of
-// many pools is not woken for each worker.
-const maxShares = 4
+// burst is how many workers, about, repeat READY together. A larger pool does it in
+// parts, so that no task has to wait for long behind it; a smaller one wakes its
+// node, which may have many, once in an interval.
+const burst = 256
 
 // pool is the workers of one Run.
 type pool struct {
@@ -104,7 +104,7 @@ func (p *pool) end() {
 // serve keeps the idle workers announced. It returns nil when ctx ends, and
 // errClosed when the connection is closed for good.
 func (p *pool) serve(ctx context.Context, events <-chan nats.Status) error {
-	shares := min(p.cfg.Workers, maxShares)
+	shares := (p.cfg.Workers + burst - 1) / burst
 	tick := time.NewTicker(p.cfg.ReadyInterval / time.Duration(shares))
 	defer tick.Stop()
 	p.announce(0, 1)

@@ -41,6 +41,32 @@ func TestReadyAfterReconnect(t *testing.T) {
 	}
 }
 
+// A large pool repeats READY in parts, each worker once in a round.
+func TestReadyInParts(t *testing.T) {
+	const workers = 600 // three parts
+	n, nc, _ := setup(t)
+	run(t, nc, workerpool.Config{Workers: workers, ReadyInterval: 3 * time.Millisecond}, echo)
+	var inboxes []string // in the order of the first READYs, of all at once
+	for range workers {
+		inboxes = append(inboxes, n.next(mesh.SubjectReady).Reply)
+	}
+	for range 2 {
+		said := map[string]bool{}
+		for part := range 3 {
+			for i := part; i < workers; i += 3 {
+				ready := n.next(mesh.SubjectReady).Reply
+				if ready != inboxes[i] {
+					t.Fatalf("worker %d of part %d: another says READY", i, part)
+				}
+				said[ready] = true
+			}
+		}
+		if len(said) != workers {
+			t.Errorf("%d workers said READY, not %d", len(said), workers)
+		}
+	}
+}
+
 // A worker with a task in hand is silent through ticks and a reconnect, while
 // an idle one repeats READY all the time; then it answers, and is idle again.
 func TestNoReadyWhileBusy(t *testing.T) {
