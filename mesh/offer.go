@@ -6,17 +6,19 @@ import (
 	"time"
 )
 
-// offer is a peer that a task may be sent to. Its weight in the choice is the root
-// of its slots. With the slots themselves, tasks that all take the same time echo:
-// a peer that is sent many at once has many workers idle at once when they end, and
-// is sent many again. With equal weights, peers with few slots are soon full.
+// offer is a peer that a task may be sent to.
 type offer struct {
 	peer      *Peer
 	slots     float64
-	weight    float64
 	roundTrip time.Duration
 	keep      int
 }
+
+// weight is an offer's weight in the choice: the root of its slots. With the slots
+// themselves, tasks that all take the same time echo: a peer that is sent many at
+// once has many workers idle at once when they end, and is sent many again. With
+// equal weights, peers with few slots are soon full.
+func (o offer) weight() float64 { return math.Sqrt(o.slots) }
 
 // ranks of offers, the best first.
 const (
@@ -29,8 +31,6 @@ const (
 
 // offer adds an offer to those of its rank.
 func (ps *Peers) offer(o offer, sure bool) {
-	o.slots = max(1, o.slots)
-	o.weight = math.Sqrt(o.slots)
 	rank := ownExpected
 	if ps.Region != "" && o.peer.region != ps.Region {
 		rank = awayExpected
@@ -71,13 +71,13 @@ func choose(offers []offer, random *rand.Rand) (o offer, ok bool) {
 	var total float64
 	for _, o := range offers {
 		if o.roundTrip <= limit {
-			total += o.weight
+			total += o.weight()
 		}
 	}
 	at := random.Float64() * total
 	for _, next := range offers {
 		if next.roundTrip <= limit {
-			o, at = next, at-next.weight
+			o, at = next, at-next.weight()
 			if at < 0 {
 				break
 			}

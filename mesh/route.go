@@ -119,8 +119,8 @@ func (h Home) Accepts(patience, roundTrip time.Duration) bool {
 type Route struct {
 	Peer     *Peer         // nil: it stays
 	Keep     int           // so many of the waiting tasks are to stay
-	Youngest bool          // the youngest goes; else the oldest
 	Patience time.Duration // what it would wait at home
+	Youngest bool          // the youngest goes; else the oldest
 	Later    bool          // it stays for now, or by chance, and may go if asked again
 }
 
@@ -138,7 +138,13 @@ type Route struct {
 // Neighbours are asked first, whose news are fresh. The others only if none of
 // these has a slot, and few of them serve at all.
 func (ps *Peers) Overflow(now time.Duration, service string, h Home, random *rand.Rand) Route {
-	s := ps.byService[service]
+	for i := range ps.offers {
+		ps.offers[i] = ps.offers[i][:0]
+	}
+	s, served := ps.byService[service]
+	if !served {
+		return Route{}
+	}
 	r, slot := ps.overflow(now, s.near, h, random)
 	if slot || len(s.far) == 0 || s.nearEnough() {
 		return r
@@ -153,9 +159,6 @@ func (ps *Peers) Overflow(now time.Duration, service string, h Home, random *ran
 
 // overflow is Overflow to one of some peers; slot says whether that has one.
 func (ps *Peers) overflow(now time.Duration, loads []*peerLoad, h Home, random *rand.Rand) (r Route, slot bool) {
-	for i := range ps.offers {
-		ps.offers[i] = ps.offers[i][:0]
-	}
 	var shortest Route
 	var least time.Duration
 	later, wanted := false, 0
@@ -187,11 +190,11 @@ func (ps *Peers) overflow(now time.Duration, loads []*peerLoad, h Home, random *
 		}
 		chance := random.Float64()
 		if sure > chance {
-			ps.offer(offer{peer: p, slots: sure, roundTrip: roundTrip, keep: keep}, true)
+			ps.offer(offer{p, max(1, sure), roundTrip, keep}, true)
 			continue
 		}
 		if expected > chance {
-			ps.offer(offer{peer: p, slots: expected, roundTrip: roundTrip, keep: keep}, false)
+			ps.offer(offer{p, max(1, expected), roundTrip, keep}, false)
 			continue
 		}
 		later = later || expected > 0
