@@ -1,7 +1,6 @@
 package mesh
 
 import (
-	"math"
 	"math/rand/v2"
 	"time"
 )
@@ -14,12 +13,6 @@ type offer struct {
 	keep      int
 }
 
-// weight is an offer's weight in the choice: the root of its slots. With the slots
-// themselves, tasks that all take the same time echo: a peer that is sent many at
-// once has many workers idle at once when they end, and is sent many again. With
-// equal weights, peers with few slots are soon full.
-func (o offer) weight() float64 { return math.Sqrt(o.slots) }
-
 // ranks of offers, the best first.
 const (
 	ownSure     = iota // idle workers in this node's region
@@ -30,8 +23,8 @@ const (
 )
 
 // offer adds an offer to those of its rank.
-func (ps *Peers) offer(o offer, sure bool) {
-	rank := ownExpected
+func (ps *Peers) offer(o offer, sure bool) (rank int) {
+	rank = ownExpected
 	if ps.Region != "" && o.peer.region != ps.Region {
 		rank = awayExpected
 	}
@@ -39,6 +32,7 @@ func (ps *Peers) offer(o offer, sure bool) {
 		rank--
 	}
 	ps.offers[rank] = append(ps.offers[rank], o)
+	return rank
 }
 
 // ranked is the offers of one rank.
@@ -57,8 +51,11 @@ func (ps *Peers) best() ranked {
 	return ranked{}
 }
 
+// farthest is the round trip that is as good as the shortest.
+func farthest(shortest time.Duration) time.Duration { return 2*shortest + 500*time.Microsecond }
+
 // choose picks one of the nearest offers with a probability proportional to its
-// weight.
+// slots.
 func choose(offers []offer, random *rand.Rand) (o offer, ok bool) {
 	if len(offers) == 0 {
 		return offer{}, false
@@ -67,17 +64,17 @@ func choose(offers []offer, random *rand.Rand) (o offer, ok bool) {
 	for _, o := range offers {
 		limit = min(limit, o.roundTrip)
 	}
-	limit = 2*limit + 500*time.Microsecond // so far is as good as near
+	limit = farthest(limit)
 	var total float64
 	for _, o := range offers {
 		if o.roundTrip <= limit {
-			total += o.weight()
+			total += o.slots
 		}
 	}
 	at := random.Float64() * total
 	for _, next := range offers {
 		if next.roundTrip <= limit {
-			o, at = next, at-next.weight()
+			o, at = next, at-next.slots
 			if at < 0 {
 				break
 			}

@@ -25,8 +25,7 @@ type Peers struct {
 	followed  []string          // the neighbours then, in order of name
 	changed   bool              // the list, since the neighbours were chosen
 	nearest   time.Duration     // shortest round trip to a peer; 0: to be found out
-	offers    [ranks][]offer    // scratch, as the next
-	looked    []*peerLoad
+	offers    [ranks][]offer    // scratch
 }
 
 // All returns the peers in order of name. The slice is the table's own: it is
@@ -156,7 +155,7 @@ func (ps *Peers) Serves(service string) bool {
 // Wants reports whether some peer that hears this node's news has tasks of the
 // service waiting that others may have.
 func (ps *Peers) Wants(service string) bool {
-	return slices.ContainsFunc(ps.byService[service].near, func(l *peerLoad) bool { return l.peer.open() && l.excess > 0 })
+	return wanted(ps.byService[service].near) > 0
 }
 
 // Received returns the number of the last task that came from each peer that

@@ -127,13 +127,15 @@ type Route struct {
 // Overflow decides whether one of the waiting tasks of a service goes to a peer.
 //
 // It goes to a peer with a slot: an idle worker, by the peer's last report and
-// what was sent there since; or else one that is expected to be idle by then. The
-// choice among them is at random, weighted by the root of their slots, for the best looking
-// one would draw every node's overflow at once (Mitzenmacher, "How useful is old
-// information?"); of near and far ones, the near. A part of a slot is taken with
-// that chance. Peers of another region than this node's get none while one of its
-// own has a slot. If none has a slot, the task joins the queue of the peer where it
-// waits least, if it waits longer here by more than the detour.
+// what was sent there since; or else one that is expected to be idle by then. Peers
+// are looked at in random order, until two that are near have idle workers: one of
+// these gets the task, by chance, in proportion to its slots. More choice is no
+// better, for the best looking one would draw every node's overflow at once
+// (Mitzenmacher, "The power of two choices in randomized load balancing", "How
+// useful is old information?"). Of near and far ones, it is the near. A part of a
+// slot is taken with that chance. Peers of another region than this node's get none
+// while one of its own has a slot. If none has a slot, the task joins the queue of
+// the peer where it waits least, if it waits longer here by more than the detour.
 //
 // Neighbours are asked first, whose news are fresh. The others only if none of
 // these has a slot, and few of them serve at all.
@@ -161,19 +163,15 @@ func (ps *Peers) Overflow(now time.Duration, service string, h Home, random *ran
 func (ps *Peers) overflow(now time.Duration, loads []*peerLoad, h Home, random *rand.Rand) (r Route, slot bool) {
 	var shortest Route
 	var least time.Duration
-	later, wanted := false, 0
-	if all := len(loads); all > mostLooked {
-		from := random.IntN(all)
-		ps.looked = append(ps.looked[:0], loads[from:min(from+mostLooked, all)]...)
-		ps.looked = append(ps.looked, loads[:mostLooked-len(ps.looked)]...)
-		loads, later = ps.looked, true
-	}
-	for _, l := range loads {
-		if l.peer.open() {
-			wanted += l.excess // of other nodes
+	later, excess := len(loads) > mostLooked, wanted(loads)
+	choices, near := 0, farthest(ps.Nearest())
+	for i := range min(len(loads), mostLooked) {
+		if choices == mostChoices {
+			break
 		}
-	}
-	for _, l := range loads {
+		next := i + random.IntN(len(loads)-i)
+		loads[i], loads[next] = loads[next], loads[i]
+		l := loads[i]
 		p := l.peer
 		if l.workers == 0 || l.trusted(1) == 0 || p.draining || !p.open() {
 			continue
@@ -184,13 +182,15 @@ func (ps *Peers) overflow(now time.Duration, loads []*peerLoad, h Home, random *
 			later = true
 			continue
 		}
-		sure, expected := l.slots(now, roundTrip, float64(h.Excess), float64(wanted-l.excess))
+		sure, expected := l.slots(now, roundTrip, float64(h.Excess), float64(excess-l.excess))
 		if l.stale(now) {
 			sure = min(sure, 0)
 		}
 		chance := random.Float64()
 		if sure > chance {
-			ps.offer(offer{p, max(1, sure), roundTrip, keep}, true)
+			if rank := ps.offer(offer{p, max(1, sure), roundTrip, keep}, true); rank == ownSure && roundTrip <= near {
+				choices++
+			}
 			continue
 		}
 		if expected > chance {
@@ -215,7 +215,10 @@ func (ps *Peers) overflow(now time.Duration, loads []*peerLoad, h Home, random *
 	return shortest, false
 }
 
-// mostLooked bounds how many peers one decision looks at, from a random one on:
-// the cost of a task does not grow with the mesh, and so many are as good as all
-// (docs/routing.md).
-const mostLooked = 32
+const (
+	// mostLooked bounds how many peers one decision looks at: the cost of a task
+	// does not grow with the mesh, and so many are as good as all (docs/routing.md).
+	mostLooked = 32
+	// mostChoices is how many near peers with idle workers are enough.
+	mostChoices = 2
+)

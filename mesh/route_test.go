@@ -134,10 +134,10 @@ func TestAccepts(t *testing.T) {
 func TestOverflow(t *testing.T) {
 	idle := func(n int) Load { return Load{Workers: n + 1, Idle: n} }
 	ps := peersWith(idle(2), Load{Workers: 1}, Load{Workers: 6, Idle: 5, Waiting: 2}, Load{Workers: 4, Idle: 3, Waiting: 3}, idle(1), Load{Waiting: 1})
-	// a has 2, c 3 and e 1 to spare; b, d and f have none. The roots of 2, 3 and 1 are
-	// to each other as 2,046, 2,507 and 1,447.
+	// a has 2, c 3 and e 1 to spare; b, d and f have none. Of two of these three, each
+	// is picked in proportion: a with 2/5 beside c and 2/3 beside e.
 	picked := picks(ps, 0, Home{Waiting: 1}, 6000)
-	for name, want := range map[string]int{"a": 2046, "b": 0, "c": 2507, "d": 0, "e": 1447, "f": 0} {
+	for name, want := range map[string]int{"a": 2133, "b": 0, "c": 2700, "d": 0, "e": 1167, "f": 0} {
 		if got := picked[name]; math.Abs(float64(got-want)) > 150 {
 			t.Errorf("%s is picked %d times of 6000, want about %d", name, got, want)
 		}
@@ -269,11 +269,37 @@ func TestOverflowLooksAtSome(t *testing.T) {
 		}
 		r.Peer.Sent(0, "")
 	}
-	if n := len(ps.looked); n != mostLooked {
-		t.Errorf("%d are looked at", n)
-	}
 	if r := ps.Overflow(0, "", Home{Waiting: 1}, random(1)); r.Peer != nil {
 		t.Errorf("%s has no slot", r.Peer.Name)
+	}
+}
+
+// drawn counts what is drawn from a source.
+type drawn struct {
+	rand.Source
+	n int
+}
+
+func (d *drawn) Uint64() uint64 { d.n++; return d.Source.Uint64() }
+
+// A decision looks at no more peers than it needs, two draws each: all, while
+// none has a slot, but not more than 32; and at two, when all have.
+func TestOverflowLooksAtFew(t *testing.T) {
+	for _, c := range []struct{ peers, idle, looked int }{{10, 0, 10}, {100, 0, mostLooked}, {1, 1, 1}, {10, 1, 2}, {100, 1, 2}} {
+		loads := make([]Load, c.peers)
+		for i := range loads {
+			loads[i] = Load{Workers: 1, Idle: c.idle}
+		}
+		ps := newPeers()
+		for i, l := range loads {
+			p, _ := ps.Heard(0, fmt.Sprint(i), 1)
+			p.State(0, State{Sequence: 1, Services: []Load{l}}, me)
+		}
+		d := &drawn{Source: rand.NewPCG(1, 2)}
+		ps.Overflow(0, "", Home{Waiting: 1}, rand.New(d))
+		if looked := d.n / 2; looked != c.looked {
+			t.Errorf("of %d, with %d idle, %d are looked at, want %d", c.peers, c.idle, looked, c.looked)
+		}
 	}
 }
 

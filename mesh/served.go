@@ -3,11 +3,11 @@ package mesh
 import (
 	"iter"
 	"slices"
-	"strings"
 	"time"
 )
 
-// served is what is known of one service at the peers, each list in their order.
+// served is what is known of one service at the peers, in any order: Overflow
+// shuffles it.
 type served struct {
 	near []*peerLoad // neighbours: of every change
 	far  []*peerLoad // the others: of their heartbeats, and what rides on answers
@@ -49,8 +49,7 @@ func (ps *Peers) add(l *peerLoad) {
 	}
 	s := ps.byService[l.service]
 	list := s.of(l.peer)
-	i, _ := slices.BinarySearchFunc(*list, l.peer.Name, func(m *peerLoad, name string) int { return strings.Compare(m.peer.Name, name) })
-	*list = slices.Insert(*list, i, l)
+	*list = append(*list, l)
 	ps.byService[l.service] = s
 }
 
@@ -64,6 +63,16 @@ func (s served) nearEnough() bool {
 		}
 	}
 	return serving >= minRings
+}
+
+// wanted is how many tasks peers have waiting that others may have.
+func wanted(loads []*peerLoad) (tasks int) {
+	for _, l := range loads {
+		if l.peer.open() {
+			tasks += l.excess
+		}
+	}
+	return tasks
 }
 
 // sort makes the table anew, for who is near has changed.

@@ -97,7 +97,7 @@ func TestDecisionsAreBounded(t *testing.T) {
 	c := benchmarkCore()
 	const peers = 3 * maxCandidates
 	for i := range peers {
-		c.PeerCapacity(0, mesh.Capacity{Node: fmt.Sprintf("P%d", i), Incarnation: 1, Sequence: 1, Workers: 10, Idle: 10}, nil)
+		c.PeerCapacity(0, mesh.Capacity{Node: fmt.Sprintf("P%d", i), Incarnation: 1, Sequence: 1, Workers: 10, ServiceTime: time.Millisecond, Spare: 1e6}, nil)
 	}
 	var last Effect
 	fx, now := make([]Effect, 0, 8), time.Duration(0)
