@@ -54,30 +54,29 @@ func (ps *Peers) best() ranked {
 // farthest is the round trip that is as good as the shortest.
 func farthest(shortest time.Duration) time.Duration { return 2*shortest + 500*time.Microsecond }
 
-// choose picks one of the nearest offers with a probability proportional to its
-// slots.
+// choices is among how many peers the one that gets a task is chosen.
+const choices = 2
+
+// choose picks one of the first near offers, which are in random order, with a
+// probability proportional to its slots.
 func choose(offers []offer, random *rand.Rand) (o offer, ok bool) {
 	if len(offers) == 0 {
 		return offer{}, false
 	}
-	limit := offers[0].roundTrip
+	nearest := offers[0].roundTrip
 	for _, o := range offers {
-		limit = min(limit, o.roundTrip)
+		nearest = min(nearest, o.roundTrip)
 	}
-	limit = farthest(limit)
-	var total float64
-	for _, o := range offers {
-		if o.roundTrip <= limit {
-			total += o.slots
-		}
-	}
-	at := random.Float64() * total
+	total, found := 0.0, 0
 	for _, next := range offers {
-		if next.roundTrip <= limit {
-			o, at = next, at-next.slots
-			if at < 0 {
-				break
-			}
+		if next.roundTrip > farthest(nearest) {
+			continue
+		}
+		if total += next.slots; random.Float64()*total < next.slots {
+			o = next
+		}
+		if found++; found == choices {
+			break
 		}
 	}
 	return o, true

@@ -155,7 +155,8 @@ func (ps *Peers) Serves(service string) bool {
 // Wants reports whether some peer that hears this node's news has tasks of the
 // service waiting that others may have.
 func (ps *Peers) Wants(service string) bool {
-	return wanted(ps.byService[service].near) > 0
+	excess, _ := ps.survey(ps.byService[service].near)
+	return excess > 0
 }
 
 // Received returns the number of the last task that came from each peer that

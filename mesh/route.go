@@ -12,6 +12,7 @@ type Home struct {
 	Workers     int
 	Waiting     int           // tasks in the queue, the one to be placed among them
 	Oldest      time.Duration // how long the first of them has waited here
+	Still       time.Duration // for how long none was started here while some waited
 	Excess      int           // of these: those that peers may have
 	ServiceTime time.Duration // mean run time of a task; 0: unknown
 	Arrivals    float64       // tasks a second from the node's own clients
@@ -100,11 +101,11 @@ func (h Home) detour(roundTrip time.Duration) time.Duration {
 // are the next to be started, while who goes pays for the way: so the youngest
 // does, as long as a place in the queue costs less than the way. Without workers,
 // or with few or slow ones, a place is worth nothing: the oldest goes. So it does
-// when it has waited for more than twice as long as the whole queue should take:
-// the workers may hang.
+// when none has been started for twice the time of a task and the way: the workers
+// may hang.
 func (h Home) youngest(roundTrip time.Duration) bool {
 	p := h.Pace()
-	return 0 < p && p <= roundTrip && h.Oldest <= 2*(roundTrip+time.Duration(h.Waiting)*p)
+	return 0 < p && p <= roundTrip && h.Still <= 2*(roundTrip+h.ServiceTime)
 }
 
 // Accepts reports whether a task of a peer is queued here, behind what waits
@@ -128,14 +129,14 @@ type Route struct {
 //
 // It goes to a peer with a slot: an idle worker, by the peer's last report and
 // what was sent there since; or else one that is expected to be idle by then. Peers
-// are looked at in random order, until two that are near have idle workers: one of
-// these gets the task, by chance, in proportion to its slots. More choice is no
-// better, for the best looking one would draw every node's overflow at once
-// (Mitzenmacher, "The power of two choices in randomized load balancing", "How
-// useful is old information?"). Of near and far ones, it is the near. A part of a
-// slot is taken with that chance. Peers of another region than this node's get none
-// while one of its own has a slot. If none has a slot, the task joins the queue of
-// the peer where it waits least, if it waits longer here by more than the detour.
+// are looked at in random order, and of the first two that may have it one gets it,
+// by chance, in proportion to its slots. More choice is no better, for the best
+// looking one would draw every node's overflow at once (Mitzenmacher, "The power of
+// two choices in randomized load balancing", "How useful is old information?"). Of
+// near and far ones, it is the near. A part of a slot is taken with that chance.
+// Peers of another region than this node's get none while one of its own has a slot.
+// If none has a slot, the task joins the queue of the peer where it waits least, if
+// it waits longer here by more than the detour.
 //
 // Neighbours are asked first, whose news are fresh. The others only if none of
 // these has a slot, and few of them serve at all.
@@ -163,15 +164,16 @@ func (ps *Peers) Overflow(now time.Duration, service string, h Home, random *ran
 func (ps *Peers) overflow(now time.Duration, loads []*peerLoad, h Home, random *rand.Rand) (r Route, slot bool) {
 	var shortest Route
 	var least time.Duration
-	later, excess := len(loads) > mostLooked, wanted(loads)
-	choices, near := 0, farthest(ps.Nearest())
-	for i := range min(len(loads), mostLooked) {
-		if choices == mostChoices {
-			break
+	later := len(loads) > mostLooked
+	if later {
+		for i := range mostLooked {
+			shuffle(loads, i, random)
 		}
-		next := i + random.IntN(len(loads)-i)
-		loads[i], loads[next] = loads[next], loads[i]
-		l := loads[i]
+		loads = loads[:mostLooked]
+	}
+	excess, nearest := ps.survey(loads)
+	for i, found := 0, 0; i < len(loads) && found < choices; i++ {
+		l := shuffle(loads, i, random)
 		p := l.peer
 		if l.workers == 0 || l.trusted(1) == 0 || p.draining || !p.open() {
 			continue
@@ -188,8 +190,8 @@ func (ps *Peers) overflow(now time.Duration, loads []*peerLoad, h Home, random *
 		}
 		chance := random.Float64()
 		if sure > chance {
-			if rank := ps.offer(offer{p, max(1, sure), roundTrip, keep}, true); rank == ownSure && roundTrip <= near {
-				choices++
+			if rank := ps.offer(offer{p, max(1, sure), roundTrip, keep}, true); rank == ownSure && roundTrip <= farthest(nearest) {
+				found++
 			}
 			continue
 		}
@@ -215,10 +217,13 @@ func (ps *Peers) overflow(now time.Duration, loads []*peerLoad, h Home, random *
 	return shortest, false
 }
 
-const (
-	// mostLooked bounds how many peers one decision looks at: the cost of a task
-	// does not grow with the mesh, and so many are as good as all (docs/routing.md).
-	mostLooked = 32
-	// mostChoices is how many near peers with idle workers are enough.
-	mostChoices = 2
-)
+// mostLooked bounds how many peers one decision looks at: the cost of a task does
+// not grow with the mesh, and so many are as good as all (docs/routing.md).
+const mostLooked = 32
+
+// shuffle puts one of the loads from number i on, by chance, in its place.
+func shuffle(loads []*peerLoad, i int, random *rand.Rand) *peerLoad {
+	next := i + random.IntN(len(loads)-i)
+	loads[i], loads[next] = loads[next], loads[i]
+	return loads[i]
+}

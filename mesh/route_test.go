@@ -104,8 +104,8 @@ func TestYoungest(t *testing.T) {
 		{Home{Workers: 4, ServiceTime: 10 * ms, Waiting: 5}, false}, // 2.5 ms
 		{Home{Workers: 100, Waiting: 5}, false},
 		{Home{ServiceTime: 10 * ms, Waiting: 5}, false},
-		{Home{Workers: 100, ServiceTime: 10 * ms, Waiting: 5, Oldest: 5 * ms}, true}, // 2*(2 + 5*0.1)
-		{Home{Workers: 100, ServiceTime: 10 * ms, Waiting: 5, Oldest: 5*ms + 1}, false},
+		{Home{Workers: 100, ServiceTime: 10 * ms, Waiting: 5, Oldest: time.Hour, Still: 24 * ms}, true}, // 2*(2 + 10)
+		{Home{Workers: 100, ServiceTime: 10 * ms, Waiting: 5, Still: 24*ms + 1}, false},
 	} {
 		if got := c.h.youngest(2 * ms); got != c.want {
 			t.Errorf("%+v: %v", c.h, got)
@@ -274,6 +274,41 @@ func TestOverflowLooksAtSome(t *testing.T) {
 	}
 }
 
+// It is two that are chosen from, whoever else is nearer, and has no worker, or
+// none that is idle: a large peer does not draw all.
+func TestTwoChoices(t *testing.T) {
+	for name, near := range map[string]Load{"serves not": {}, "is full": {Workers: 1}, "has a slot to come": {Workers: 1, ServiceMS: 1, Spare: 1e6}} {
+		loads := []Load{near, {Workers: 1000, Idle: 1000}}
+		for range 20 {
+			loads = append(loads, Load{Workers: 10, Idle: 10})
+		}
+		ps := peersWith(loads...)
+		p := ps.Find("a")
+		p.Asked(0)
+		p.Told(ms / 10)
+		got := picks(ps, 0, Home{Waiting: 1}, 2100)
+		if n := got["b"]; n < 100 || n > 300 || got["a"] > 0 { // one of 21 by two choices: 2 of 21, nearly always
+			t.Errorf("the near one %s: the large one is picked %d times of 2,100, want about 198; all: %v", name, n, got)
+		}
+	}
+}
+
+// A service that one of many has is found by those that look at 32.
+func TestFarServiceIsFound(t *testing.T) {
+	ps := newPeers()
+	for i := range 1000 {
+		p, _ := ps.Heard(0, fmt.Sprint(i), 1)
+		l := Load{Excess: 3, Waiting: 3}
+		if i%200 == 0 {
+			l = Load{Workers: 100, Idle: 100}
+		}
+		p.State(0, State{Sequence: 1, Services: []Load{l}}, me)
+	}
+	if got := picks(ps, 0, Home{Waiting: 1, Excess: 1}, 2000); got["0"]+got["200"]+got["400"]+got["600"]+got["800"] < 200 {
+		t.Errorf("five of a thousand serve, 32 are looked at: found %v of 2,000 times", got)
+	}
+}
+
 // drawn counts what is drawn from a source.
 type drawn struct {
 	rand.Source
@@ -282,10 +317,13 @@ type drawn struct {
 
 func (d *drawn) Uint64() uint64 { d.n++; return d.Source.Uint64() }
 
-// A decision looks at no more peers than it needs, two draws each: all, while
-// none has a slot, but not more than 32; and at two, when all have.
+// A decision looks at no more peers than it needs: at all, while none has a slot,
+// but not more than 32; and at two, when all have. It draws twice for each, once for
+// each of the two to choose from, and 32 times to find 32 of more.
 func TestOverflowLooksAtFew(t *testing.T) {
-	for _, c := range []struct{ peers, idle, looked int }{{10, 0, 10}, {100, 0, mostLooked}, {1, 1, 1}, {10, 1, 2}, {100, 1, 2}} {
+	for _, c := range []struct{ peers, idle, draws int }{
+		{10, 0, 2 * 10}, {100, 0, mostLooked + 2*mostLooked}, {1, 1, 2 + 1}, {10, 1, 2*2 + 2}, {100, 1, mostLooked + 2*2 + 2},
+	} {
 		loads := make([]Load, c.peers)
 		for i := range loads {
 			loads[i] = Load{Workers: 1, Idle: c.idle}
@@ -297,8 +335,8 @@ func TestOverflowLooksAtFew(t *testing.T) {
 		}
 		d := &drawn{Source: rand.NewPCG(1, 2)}
 		ps.Overflow(0, "", Home{Waiting: 1}, rand.New(d))
-		if looked := d.n / 2; looked != c.looked {
-			t.Errorf("of %d, with %d idle, %d are looked at, want %d", c.peers, c.idle, looked, c.looked)
+		if d.n != c.draws {
+			t.Errorf("of %d, with %d idle each: %d draws, want %d", c.peers, c.idle, d.n, c.draws)
 		}
 	}
 }

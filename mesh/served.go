@@ -65,14 +65,19 @@ func (s served) nearEnough() bool {
 	return serving >= minRings
 }
 
-// wanted is how many tasks peers have waiting that others may have.
-func wanted(loads []*peerLoad) (tasks int) {
+// survey is how many tasks the peers have waiting that others may have, and the
+// shortest round trip to one that serves; 0 if none does.
+func (ps *Peers) survey(loads []*peerLoad) (excess int, nearest time.Duration) {
 	for _, l := range loads {
-		if l.peer.open() {
-			tasks += l.excess
+		if !l.peer.open() {
+			continue
+		}
+		excess += l.excess
+		if d := ps.roundTrip(l.peer); l.workers > 0 && (nearest == 0 || d < nearest) {
+			nearest = d
 		}
 	}
-	return tasks
+	return excess, nearest
 }
 
 // sort makes the table anew, for who is near has changed.

@@ -28,17 +28,20 @@ const inProcess = "in process"
 const calling = 256
 
 // RequestMsgWithContext is a client's request without a connection: for a program
-// that runs the node itself, it costs about half of one by Connect. The task is
-// handled like any other, it may go to a peer, and the node's limits are the same.
-// m has a subject for clients (mesh.SubjectRequest, alone or with a service), and data and headers
-// as a client would send (Mesh-Timeout, Nats-Msg-Id); its reply subject is
-// ignored, and m can be used again when the call returns. It waits until the node is
-// ready.
+// that runs the node itself, it costs about half of one by Connect
+// (docs/performance.md). The task is handled like any other, and may go to a peer.
+// m has a subject for clients (mesh.SubjectRequest, alone or with a service), and
+// data and headers as a client would send (Mesh-Timeout, Nats-Msg-Id); its reply
+// subject is ignored, and m can be used again when the call returns. It waits until
+// the node is ready, and while 256 others wait for the node to look at them. In a
+// full queue all calls have the share of one client.
 //
 // As with the method of nats.Conn of this name, an answer that is an error of the
-// task or the mesh is a message, with the header Mesh-Error-Code. The error is not nil if
-// there is no answer: ctx has ended, the node has, or m is no request. A task
-// that waits when ctx ends is not started; one that runs is not stopped.
+// task or the mesh is a message, with the header mesh.HeaderErrorCode. The error is
+// not nil if there is no answer: ctx has ended, the node has (ErrEnded), or m is no
+// request. A task that waits at this node when ctx ends is not started; one that
+// waits at a peer may be, unless it has a Mesh-Timeout, and one that runs is not
+// stopped.
 func (n *Node) RequestMsgWithContext(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
 	if m == nil {
 		return nil, nats.ErrInvalidMsg
@@ -96,6 +99,12 @@ func copied(h nats.Header) nats.Header {
 		h[name] = slices.Clone(values)
 	}
 	return h
+}
+
+// gone reports whether a task is a call that nobody waits for any more.
+func gone(task any) bool {
+	c, ok := task.(*call)
+	return ok && c.gone.Load()
 }
 
 // messageOf returns the message of a task: a client's or a peer's, or a call's.

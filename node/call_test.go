@@ -121,6 +121,9 @@ func TestCallerGone(t *testing.T) {
 	if began := receive(t, g.began); began != "third" {
 		t.Errorf("%q was begun", began)
 	}
+	if v := m.View("DC1"); v.Stats.Dropped != 1 {
+		t.Errorf("%d tasks were dropped", v.Stats.Dropped)
+	}
 	gone, leave := context.WithCancel(t.Context())
 	leave()
 	if got := receive(t, call(gone, n, task("never"))); !errors.Is(got.err, context.Canceled) {
@@ -150,8 +153,8 @@ func TestCallOfANodeThatEnds(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	receive(t, ended)
-	if got := receive(t, call(t.Context(), n, task("too late"))); got.err == nil {
-		t.Errorf("answered by %+v", got.answer)
+	if got := receive(t, call(t.Context(), n, task("too late"))); !errors.Is(got.err, node.ErrEnded) {
+		t.Errorf("%+v", got)
 	}
 
 	waits := call(t.Context(), m.Node("DC2"), task("in vain"))
@@ -185,7 +188,63 @@ func TestManyCalls(t *testing.T) {
 		})
 	}
 	callers.Wait()
-	if v := m.View("DC1"); v.Stats.Requests < 2000 {
-		t.Errorf("the node counts %d requests", v.Stats.Requests)
+}
+
+// The tasks of callers that gave up are dropped at their turn: they take no room in
+// the queue after that, as those do whose clients may be back.
+func TestCallersWhoGaveUp(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 1, nodetest.WithConfig(func(c *node.Config) { c.QueueTimeout, c.QueueLimit = nodetest.Timeout, 4 }))
+	n, client, g := m.Node("DC1"), m.Client("DC1"), newGate()
+	m.Work("DC1", 1, g.handle)
+	first := call(t.Context(), n, task("first"))
+	receive(t, g.began)
+	for i := range 4 {
+		ctx, leave := context.WithCancel(t.Context())
+		waits := call(ctx, n, task("gone"))
+		m.Await("DC1", "one more waiting task", func(v node.View) bool { return v.Load("").Waiting == i+1 })
+		leave()
+		receive(t, waits)
+	}
+	close(g.open)
+	receive(t, first)
+	wantAnswer(t, receive(t, ask(t, client, task("next"))), "next", "DC1")
+	if v := m.View("DC1"); v.Stats.Dropped != 4 || v.Stats.Dispatched != 2 {
+		t.Errorf("%d tasks were dropped, %d run", v.Stats.Dropped, v.Stats.Dispatched)
+	}
+}
+
+// A call and a client of NATS with the same id get the same answer, of one run,
+// whoever leads and even if the one that does gives up.
+func TestCallJoins(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 1, patient)
+	n, client, g := m.Node("DC1"), m.Client("DC1"), newGate()
+	m.Work("DC1", 1, g.handle)
+	busy := call(t.Context(), n, task("busy"))
+	receive(t, g.began)
+	same := func() *nats.Msg {
+		r := task("once")
+		r.Header.Set(nats.MsgIdHdr, "1")
+		return r
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	leads := call(ctx, n, same())
+	m.Await("DC1", "a waiting task", func(v node.View) bool { return v.Load("").Waiting == 1 })
+	joins, answers := call(t.Context(), n, same()), ask(t, client, same())
+	m.Await("DC1", "four requests", func(v node.View) bool { return v.Stats.Requests == 4 })
+	leave()
+	receive(t, leads)
+	close(g.open)
+	receive(t, busy)
+	if got := receive(t, joins); got.err != nil || string(got.answer.Data) != "once" {
+		t.Errorf("%+v", got)
+	}
+	wantAnswer(t, receive(t, answers), "once", "DC1")
+	if got := receive(t, call(t.Context(), n, same())); got.err != nil || string(got.answer.Data) != "once" {
+		t.Errorf("%+v", got)
+	}
+	if v := m.View("DC1"); v.Stats.Dispatched != 2 {
+		t.Errorf("%d tasks were run", v.Stats.Dispatched)
 	}
 }

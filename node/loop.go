@@ -79,11 +79,10 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 	cfg.QueueLimit, cfg.QueueBytes, cfg.QueueTimeout = n.cfg.QueueLimit, n.cfg.QueueBytes, n.cfg.QueueTimeout
 	cfg.Size = func(task any) int { return messageOf(task).Size() }
 	cfg.AttemptTimeout, cfg.MaxAttempts = n.cfg.AttemptTimeout, n.cfg.MaxAttempts
+	cfg.Gone = gone
 	cfg.Present = func(task any) bool {
-		if c, ok := task.(*call); ok {
-			return !c.gone.Load()
-		}
-		return n.local.listens(task.(*nats.Msg).Reply) || p.link.Carried(task.(*nats.Msg))
+		m, ok := task.(*nats.Msg)
+		return ok && (n.local.listens(m.Reply) || p.link.Carried(m)) || !ok && !gone(task)
 	}
 	if n.cloud.server == nil {
 		cfg.DeadAfter = 0 // its servers restart: who cannot be reached may be cut off with them

@@ -19,7 +19,11 @@ const (
 // says.
 func (l *loop) take(m *nats.Msg)      { l.apply(l.fromLocal(l.now(), m, l.fx[:0])) }
 func (l *loop) takeCloud(m *nats.Msg) { l.apply(l.fromCloud(l.now(), m, l.fx[:0])) }
-func (l *loop) takeCall(c *call)      { l.apply(l.onRequest(l.now(), c, l.fx[:0])) }
+func (l *loop) takeCall(c *call) {
+	if !gone(c) {
+		l.apply(l.onRequest(l.now(), c, l.fx[:0]))
+	}
+}
 
 // takeMore takes what has already arrived, up to a bound, in a cheaper way than
 // the loop's big select. It goes round, so that no flow waits for the end of

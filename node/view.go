@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/brokermesh/brokermesh/mesh"
@@ -70,7 +69,7 @@ func (n *Node) Await(ctx context.Context, holds func(View) bool) (View, error) {
 	select {
 	case n.loop.watch <- w:
 	case <-n.ended:
-		return View{}, errEnded
+		return View{}, n.hasEnded()
 	case <-ctx.Done():
 		return View{}, ctx.Err()
 	}
@@ -78,7 +77,7 @@ func (n *Node) Await(ctx context.Context, holds func(View) bool) (View, error) {
 	case v := <-w.reply:
 		return v, nil
 	case <-n.ended:
-		return View{}, errEnded
+		return View{}, n.hasEnded()
 	case <-ctx.Done():
 		return View{}, ctx.Err()
 	}
@@ -102,8 +101,6 @@ func unready(ending, up bool, stalled []string) string {
 	}
 	return ""
 }
-
-var errEnded = errors.New("the node has ended")
 
 // show looks whether a condition that somebody waits for holds now.
 func (l *loop) show() {

@@ -1,6 +1,9 @@
 package dispatch
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A task whose client has gone is not started: nobody wants its answer. But a
 // client that lost its connection may be back with the same reply subject, so
@@ -27,12 +30,26 @@ func (c *Core) present(now time.Duration, t *task) bool {
 	return false
 }
 
-// setAside keeps a task that is nowhere and whose client is absent.
-func (c *Core) setAside(now time.Duration, t *task) {
+// setAside keeps a task that is nowhere and whose client is absent, unless that
+// cannot be back.
+func (c *Core) setAside(now time.Duration, t *task, fx []Effect) []Effect {
 	t.place, t.queued = absent, now
 	c.waiting++
 	c.hold(t)
+	if c.gone(t) {
+		return c.forget(now, t, fx)
+	}
 	c.lookAgain(now, t)
+	return fx
+}
+
+// gone reports whether the client of a task, and of those that joined it, cannot be
+// back.
+func (c *Core) gone(t *task) bool {
+	if c.cfg.Gone == nil || !c.cfg.Gone(t.message) {
+		return false
+	}
+	return t.repeat == nil || !slices.ContainsFunc(t.repeat.joined, func(follower *task) bool { return !c.cfg.Gone(follower.message) })
 }
 
 // lookAgain has an absent client's task looked at in a while.
@@ -47,10 +64,15 @@ func (c *Core) lookAgain(now time.Duration, t *task) {
 // stillAbsent keeps a task whose client is not back, or drops it, and all that
 // joined it, once it has been gone for long enough.
 func (c *Core) stillAbsent(now time.Duration, t *task, fx []Effect) []Effect {
-	if now < t.queued+absentMost && (t.deadline == 0 || now < t.deadline) {
+	if now < t.queued+absentMost && (t.deadline == 0 || now < t.deadline) && !c.gone(t) {
 		c.lookAgain(now, t)
 		return fx
 	}
+	return c.forget(now, t, fx)
+}
+
+// forget drops a task that is set aside, and all that joined it.
+func (c *Core) forget(now time.Duration, t *task, fx []Effect) []Effect {
 	if r := t.repeat; r != nil {
 		for len(r.joined) > 0 {
 			fx = c.drop(now, r.joined[0], fx)

@@ -7,7 +7,7 @@ import (
 )
 
 // Config sets up a Core. DefaultConfig has the values to start from; all
-// fields but Region, AttemptTimeout, Present, Inspect, Decisions and AnnounceInterval must be set.
+// fields but Region, AttemptTimeout, Present, Gone, Inspect, Decisions and AnnounceInterval must be set.
 type Config struct {
 	Name        string           // of this node
 	Incarnation mesh.Incarnation // of this run of it; not zero
@@ -24,6 +24,8 @@ type Config struct {
 	// Present tells whether the client that sent a request waits for its answer.
 	// It is asked of one that has waited and is about to be started. nil: always.
 	Present func(message any) bool
+	// Gone tells whether a client that is absent cannot be back. nil: it always can.
+	Gone func(message any) bool
 
 	DedupWindow time.Duration                               // how long an answer is kept for a repeat of its request
 	DedupBytes  int                                         // how many bytes of answers are kept

@@ -18,8 +18,7 @@ func (c *Core) settle(now time.Duration, t *task, fx []Effect) []Effect {
 func (c *Core) settleBy(now time.Duration, t *task, r mesh.Route, fx []Effect) []Effect {
 	s := t.service
 	if !c.present(now, t) {
-		c.setAside(now, t)
-		return c.overflow(now, s, fx)
+		return c.overflow(now, s, c.setAside(now, t, fx))
 	}
 	if w := s.idle.head; w != nil {
 		return c.dispatch(now, t, w, fx)
@@ -43,7 +42,7 @@ func (c *Core) settleBy(now time.Duration, t *task, r mesh.Route, fx []Effect) [
 			fx = c.delegate(now, t, r, fx)
 			break
 		}
-		c.setAside(now, t)
+		fx = c.setAside(now, t, fx)
 	}
 	fx = c.overflow(now, s, fx)
 	if t.place == waiting {
@@ -59,7 +58,7 @@ func (c *Core) feed(now time.Duration, s *service, fx []Effect) []Effect {
 		t := s.queue.oldest()
 		c.dequeue(now, t)
 		if !c.present(now, t) {
-			c.setAside(now, t)
+			fx = c.setAside(now, t, fx)
 			continue
 		}
 		fx = c.dispatch(now, t, s.idle.head, fx)
@@ -93,7 +92,7 @@ func (c *Core) overflow(now time.Duration, s *service, fx []Effect) []Effect {
 			}
 			c.dequeue(now, t)
 			if !c.present(now, t) {
-				c.setAside(now, t)
+				fx = c.setAside(now, t, fx)
 				continue
 			}
 			fx = c.delegate(now, t, r, fx)
@@ -124,7 +123,7 @@ func (c *Core) route(now time.Duration, s *service) mesh.Route {
 func (c *Core) dispatch(now time.Duration, t *task, w *worker, fx []Effect) []Effect {
 	w.service.idle.remove(w)
 	w.attempt = c.attemptOf(w.slot, &w.generation)
-	w.task, w.started = t, now
+	w.task, w.started, t.service.started = t, now, now
 	t.place, t.worker = running, w
 	due := t.deadline
 	if limit := c.cfg.AttemptTimeout; limit > 0 && (due == 0 || now+limit < due) {
@@ -166,6 +165,9 @@ const maxSends = 3
 
 func (c *Core) enqueue(now time.Duration, t *task) {
 	t.place, t.queued = waiting, now
+	if t.service.queue.n == 0 {
+		t.service.started = now
+	}
 	t.service.queue.insert(t)
 	c.waiting++
 	c.hold(t)

@@ -19,10 +19,11 @@ type service struct {
 	guests  int
 	tasks   int // in any place
 
-	runs     int         // up to what the average of their time goes back to
-	runTime  float64     // moving average, ns; 0: unknown
-	arrivals arrivals    // from the node's own clients
-	taken    mesh.Recent // tasks from peers
+	started  time.Duration // when a task was last started here, or the queue began
+	runs     int           // up to what the average of their time goes back to
+	runTime  float64       // moving average, ns; 0: unknown
+	arrivals arrivals      // from the node's own clients
+	taken    mesh.Recent   // tasks from peers
 
 	toldIdle   bool // the last announcement had an idle worker
 	toldExcess bool // the last announcement had tasks for peers
@@ -52,7 +53,7 @@ func (c *Core) memory(s *service) time.Duration {
 func (c *Core) home(now time.Duration, s *service) mesh.Home {
 	h := mesh.Home{Workers: s.workers - s.aside, Waiting: s.queue.n, ServiceTime: s.serviceTime(), Arrivals: s.arrivals.rate(now, c.memory(s)), Guests: s.taken.Value(now)}
 	if oldest := s.queue.oldest(); oldest != nil {
-		h.Oldest = now - oldest.queued
+		h.Oldest, h.Still = now-oldest.queued, now-s.started
 	}
 	if c.draining {
 		h.Arrivals = math.Inf(1) // keep nothing
