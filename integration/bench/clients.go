@@ -36,6 +36,8 @@ func by(nc *nats.Conn) requester {
 // callers has clients in the node's process call it, without connections.
 func (p *player) callers(ctx context.Context, n *node.Node, r role) error {
 	call := func(data []byte) (*nats.Msg, error) {
+		ctx, end := context.WithTimeout(ctx, patience)
+		defer end()
 		return n.RequestMsgWithContext(ctx, &nats.Msg{Subject: subject, Data: data})
 	}
 	p.crew = crew{urls: 1, clients: slices.Repeat([]requester{call}, r.N), to: make([]int, r.N)}
@@ -71,8 +73,8 @@ func await(send requester) error {
 	return err
 }
 
-// request sends a task and checks its answer. The code is the same for both
-// systems.
+// request sends a task and checks its answer. By a connection, the code is the same
+// for both systems.
 func request(send requester, data []byte) error {
 	m, err := send(data)
 	if err != nil {
