@@ -45,6 +45,13 @@ func ExampleNode() {
 	}
 	fmt.Printf("%s, by %s of %s\n", answer.Data, answer.Header.Get(mesh.HeaderWorker), answer.Header.Get(mesh.HeaderNode))
 
+	// Clients in this very program need no connection.
+	answer, err = n.RequestMsgWithContext(ctx, &nats.Msg{Subject: mesh.SubjectRequest, Data: []byte("once more")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", answer.Data)
+
 	stopWorkers()
 	fmt.Println("workers ended:", <-worked)
 	nc.Close()
@@ -52,6 +59,7 @@ func ExampleNode() {
 	fmt.Println("node ended:", <-ended)
 	// Output:
 	// HELLO, by upper of DC1
+	// ONCE MORE
 	// workers ended: <nil>
 	// node ended: <nil>
 }
