@@ -64,10 +64,10 @@ func (h Home) View() *DecisionView {
 
 func inMS(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// Candidates writes the peers that the last Overflow chose from over the slice,
-// as many as fit, and returns how many there were: those with sure slots or, if
-// there is none, those with expected ones. Without any, a task that goes joins a
-// queue.
+// Candidates writes the peers that the last Overflow found with a slot over the
+// slice, as many as fit, and returns how many there were: those with sure slots or,
+// if there is none, those with expected ones. It chose from the first two near ones.
+// Without any, a task that goes joins a queue.
 func (ps *Peers) Candidates(to []Candidate) (n int) {
 	best := ps.best()
 	for i, o := range best.of[:min(len(best.of), len(to))] {

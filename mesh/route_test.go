@@ -1,9 +1,9 @@
 package mesh
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -245,15 +245,8 @@ func TestOverflowBalances(t *testing.T) {
 
 // However many peers there are, one decision looks at some, and all in time.
 func TestOverflowLooksAtSome(t *testing.T) {
-	loads := make([]Load, 4*mostLooked)
-	for i := range loads {
-		loads[i] = Load{Workers: 1, Idle: 1}
-	}
-	ps := newPeers()
-	for i, l := range loads {
-		p, _ := ps.Heard(0, fmt.Sprint(i), 1)
-		p.State(0, State{Sequence: 1, Services: []Load{l}}, me)
-	}
+	loads := slices.Repeat([]Load{{Workers: 1, Idle: 1}}, 4*mostLooked)
+	ps := peersWith(loads...)
 	for range loads { // each has one slot
 		var r Route
 		for tries := range 1000 {
@@ -278,11 +271,7 @@ func TestOverflowLooksAtSome(t *testing.T) {
 // none that is idle: a large peer does not draw all.
 func TestTwoChoices(t *testing.T) {
 	for name, near := range map[string]Load{"serves not": {}, "is full": {Workers: 1}, "has a slot to come": {Workers: 1, ServiceMS: 1, Spare: 1e6}} {
-		loads := []Load{near, {Workers: 1000, Idle: 1000}}
-		for range 20 {
-			loads = append(loads, Load{Workers: 10, Idle: 10})
-		}
-		ps := peersWith(loads...)
+		ps := peersWith(append([]Load{near, {Workers: 1000, Idle: 1000}}, slices.Repeat([]Load{{Workers: 10, Idle: 10}}, 20)...)...)
 		p := ps.Find("a")
 		p.Asked(0)
 		p.Told(ms / 10)
@@ -295,17 +284,16 @@ func TestTwoChoices(t *testing.T) {
 
 // A service that one of many has is found by those that look at 32.
 func TestFarServiceIsFound(t *testing.T) {
-	ps := newPeers()
-	for i := range 1000 {
-		p, _ := ps.Heard(0, fmt.Sprint(i), 1)
-		l := Load{Excess: 3, Waiting: 3}
-		if i%200 == 0 {
-			l = Load{Workers: 100, Idle: 100}
-		}
-		p.State(0, State{Sequence: 1, Services: []Load{l}}, me)
+	loads := slices.Repeat([]Load{{Excess: 3, Waiting: 3}}, 1000)
+	for i := 0; i < len(loads); i += 200 {
+		loads[i] = Load{Workers: 100, Idle: 100}
 	}
-	if got := picks(ps, 0, Home{Waiting: 1, Excess: 1}, 2000); got["0"]+got["200"]+got["400"]+got["600"]+got["800"] < 200 {
-		t.Errorf("five of a thousand serve, 32 are looked at: found %v of 2,000 times", got)
+	found := 0
+	for _, n := range picks(peersWith(loads...), 0, Home{Waiting: 1, Excess: 1}, 2000) {
+		found += n
+	}
+	if found < 200 {
+		t.Errorf("five of a thousand serve, 32 are looked at: found %d of 2,000 times", found)
 	}
 }
 
@@ -324,15 +312,7 @@ func TestOverflowLooksAtFew(t *testing.T) {
 	for _, c := range []struct{ peers, idle, draws int }{
 		{10, 0, 2 * 10}, {100, 0, mostLooked + 2*mostLooked}, {1, 1, 2 + 1}, {10, 1, 2*2 + 2}, {100, 1, mostLooked + 2*2 + 2},
 	} {
-		loads := make([]Load, c.peers)
-		for i := range loads {
-			loads[i] = Load{Workers: 1, Idle: c.idle}
-		}
-		ps := newPeers()
-		for i, l := range loads {
-			p, _ := ps.Heard(0, fmt.Sprint(i), 1)
-			p.State(0, State{Sequence: 1, Services: []Load{l}}, me)
-		}
+		ps := peersWith(slices.Repeat([]Load{{Workers: 1, Idle: c.idle}}, c.peers)...)
 		d := &drawn{Source: rand.NewPCG(1, 2)}
 		ps.Overflow(0, "", Home{Waiting: 1}, rand.New(d))
 		if d.n != c.draws {

@@ -21,8 +21,9 @@ type call struct {
 	gone   atomic.Bool    // nobody waits for the answer
 }
 
-// inProcess is what the core takes all calls for: one client.
-const inProcess = "in process"
+// inProcess stands for the reply subject that a call has not. All calls are one
+// client's to the core: see clientOf.
+const inProcess = "in process."
 
 // calling is how many calls may be under way to the loop.
 const calling = 256
@@ -53,31 +54,15 @@ func (n *Node) RequestMsgWithContext(ctx context.Context, m *nats.Msg) (*nats.Ms
 		return nil, err
 	}
 	c := &call{answer: make(chan *nats.Msg, 1)}
-	c.Subject, c.Data = m.Subject, bytes.Clone(m.Data)
+	c.Subject, c.Reply, c.Data = m.Subject, inProcess, bytes.Clone(m.Data)
 	if len(m.Header) > 0 {
 		c.Header = copied(m.Header)
 	}
-	select {
-	case n.loop.calls <- c:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-n.ended:
-		return nil, n.hasEnded()
-	}
-	select {
-	case answer := <-c.answer:
-		return answer, nil
-	case <-ctx.Done():
+	answer, err := ask(ctx, n, n.loop.calls, c, c.answer)
+	if err != nil {
 		c.gone.Store(true)
-		return nil, ctx.Err()
-	case <-n.ended:
 	}
-	select {
-	case answer := <-c.answer: // its last
-		return answer, nil
-	default:
-		return nil, n.hasEnded()
-	}
+	return answer, err
 }
 
 // answered gives a call its answer. Of one that is kept for repeats of the request

@@ -12,7 +12,6 @@ import (
 	"github.com/brokermesh/brokermesh/mesh"
 	"github.com/brokermesh/brokermesh/node"
 	"github.com/brokermesh/brokermesh/node/nodetest"
-	"github.com/brokermesh/brokermesh/workerpool"
 )
 
 // called is the outcome of a call.
@@ -28,6 +27,16 @@ func call(ctx context.Context, n *node.Node, m *nats.Msg) <-chan called {
 		done <- called{answer, err}
 	}()
 	return done
+}
+
+// occupied gives DC1 one worker, which is busy with a call until the gate is opened.
+func occupied(t testing.TB, m *nodetest.Mesh) (g *gate, first <-chan called) {
+	t.Helper()
+	g = newGate()
+	m.Work("DC1", 1, g.handle)
+	first = call(t.Context(), m.Node("DC1"), task("first"))
+	receive(t, g.began)
+	return g, first
 }
 
 // Both are asked in the same way.
@@ -78,7 +87,7 @@ func TestCall(t *testing.T) {
 func TestCallSharesNothing(t *testing.T) {
 	t.Parallel()
 	m := nodetest.Start(t, 1)
-	m.Work("DC1", 1, func(_ context.Context, task *workerpool.Task) ([]byte, error) { return task.Data, nil })
+	m.Work("DC1", 1, echo)
 	for range 2 {
 		request := taskFor("", "once")
 		request.Header.Set(nats.MsgIdHdr, "1")
@@ -99,10 +108,7 @@ func TestCallerGone(t *testing.T) {
 	t.Parallel()
 	m := nodetest.Start(t, 1, patient)
 	n := m.Node("DC1")
-	g := newGate()
-	m.Work("DC1", 1, g.handle)
-	first := call(t.Context(), n, task("first"))
-	receive(t, g.began)
+	g, first := occupied(t, m)
 	ctx, leave := context.WithCancel(t.Context())
 	second := call(ctx, n, task("second"))
 	m.Await("DC1", "a waiting task", func(v node.View) bool { return v.Load("").Waiting == 1 })
@@ -136,11 +142,8 @@ func TestCallerGone(t *testing.T) {
 func TestCallOfANodeThatEnds(t *testing.T) {
 	t.Parallel()
 	m := nodetest.Start(t, 2, patient)
-	g := newGate()
-	m.Work("DC1", 1, g.handle)
 	n, client := m.Node("DC1"), m.Client("DC1")
-	first := call(t.Context(), n, task("first"))
-	receive(t, g.began)
+	g, first := occupied(t, m)
 	ended := shutdown(m, "DC1")
 	awaitDraining(t, client)
 	got := receive(t, call(t.Context(), n, taskFor("nowhere", "late")))
@@ -195,10 +198,8 @@ func TestManyCalls(t *testing.T) {
 func TestCallersWhoGaveUp(t *testing.T) {
 	t.Parallel()
 	m := nodetest.Start(t, 1, nodetest.WithConfig(func(c *node.Config) { c.QueueTimeout, c.QueueLimit = nodetest.Timeout, 4 }))
-	n, client, g := m.Node("DC1"), m.Client("DC1"), newGate()
-	m.Work("DC1", 1, g.handle)
-	first := call(t.Context(), n, task("first"))
-	receive(t, g.began)
+	n, client := m.Node("DC1"), m.Client("DC1")
+	g, first := occupied(t, m)
 	for i := range 4 {
 		ctx, leave := context.WithCancel(t.Context())
 		waits := call(ctx, n, task("gone"))
@@ -219,10 +220,8 @@ func TestCallersWhoGaveUp(t *testing.T) {
 func TestCallJoins(t *testing.T) {
 	t.Parallel()
 	m := nodetest.Start(t, 1, patient)
-	n, client, g := m.Node("DC1"), m.Client("DC1"), newGate()
-	m.Work("DC1", 1, g.handle)
-	busy := call(t.Context(), n, task("busy"))
-	receive(t, g.began)
+	n, client := m.Node("DC1"), m.Client("DC1")
+	g, busy := occupied(t, m)
 	same := func() *nats.Msg {
 		r := task("once")
 		r.Header.Set(nats.MsgIdHdr, "1")

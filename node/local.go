@@ -152,10 +152,7 @@ func (l *loop) request(now time.Duration, task any, service string, here bool, f
 	if !ok {
 		return fx
 	}
-	m, client := messageOf(task), inProcess
-	if m.Reply != "" {
-		client = clientOf(m.Reply)
-	}
+	m := messageOf(task)
 	m.Header = asked(m.Header, here || timeout > 0)
 	id := m.Header.Get(nats.MsgIdHdr)
 	var hash uint64
@@ -164,7 +161,7 @@ func (l *loop) request(now time.Duration, task any, service string, here bool, f
 	}
 	return l.core.Request(now, dispatch.Request{
 		ID: id, Hash: hash,
-		Service: service, Client: client, Timeout: timeout, Message: task,
+		Service: service, Client: clientOf(m.Reply), Timeout: timeout, Message: task,
 		Here: here || !l.link.Fits(m.Size()), // too large to cross: done here or not at all
 	}, fx)
 }
@@ -189,7 +186,7 @@ func asked(h nats.Header, told bool) nats.Header {
 // named none.
 func (l *loop) accept(now time.Duration, task any) (timeout time.Duration, ok bool) {
 	m := messageOf(task)
-	if _, called := task.(*call); m.Reply == "" && !called {
+	if m.Reply == "" {
 		l.complaints.add(now, "request without a reply subject", "subject", clip(m.Subject))
 		return 0, false
 	}

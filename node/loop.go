@@ -81,8 +81,10 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 	cfg.AttemptTimeout, cfg.MaxAttempts = n.cfg.AttemptTimeout, n.cfg.MaxAttempts
 	cfg.Gone = gone
 	cfg.Present = func(task any) bool {
-		m, ok := task.(*nats.Msg)
-		return ok && (n.local.listens(m.Reply) || p.link.Carried(m)) || !ok && !gone(task)
+		if m, ok := task.(*nats.Msg); ok {
+			return n.local.listens(m.Reply) || p.link.Carried(m)
+		}
+		return !gone(task)
 	}
 	if n.cloud.server == nil {
 		cfg.DeadAfter = 0 // its servers restart: who cannot be reached may be cut off with them

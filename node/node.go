@@ -237,6 +237,31 @@ func (n *Node) ConnectCloud(ctx context.Context, opts ...nats.Option) (*nats.Con
 	return n.cloud.connect(opts...)
 }
 
+// ask hands the loop a question and waits for its answer, until ctx or the node
+// ends. The answer has room in its channel: the loop does not wait.
+func ask[Q, A any](ctx context.Context, n *Node, to chan<- Q, question Q, answer <-chan A) (a A, err error) {
+	select {
+	case to <- question:
+	case <-ctx.Done():
+		return a, ctx.Err()
+	case <-n.ended:
+		return a, n.hasEnded()
+	}
+	select {
+	case a = <-answer:
+		return a, nil
+	case <-ctx.Done():
+		return a, ctx.Err()
+	case <-n.ended:
+	}
+	select {
+	case a = <-answer: // its last
+		return a, nil
+	default:
+		return a, n.hasEnded()
+	}
+}
+
 // await waits until the node serves; the error says why it does not.
 func (n *Node) await(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {

@@ -66,21 +66,7 @@ func (n *Node) Await(ctx context.Context, holds func(View) bool) (View, error) {
 		return View{}, err
 	}
 	w := watcher{ctx: ctx, holds: holds, reply: make(chan View, 1)}
-	select {
-	case n.loop.watch <- w:
-	case <-n.ended:
-		return View{}, n.hasEnded()
-	case <-ctx.Done():
-		return View{}, ctx.Err()
-	}
-	select {
-	case v := <-w.reply:
-		return v, nil
-	case <-n.ended:
-		return View{}, n.hasEnded()
-	case <-ctx.Done():
-		return View{}, ctx.Err()
-	}
+	return ask(ctx, n, n.loop.watch, w, w.reply)
 }
 
 // unready returns why the node does not serve as it should, "" if it does. That

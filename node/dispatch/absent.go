@@ -33,12 +33,12 @@ func (c *Core) present(now time.Duration, t *task) bool {
 // setAside keeps a task that is nowhere and whose client is absent, unless that
 // cannot be back.
 func (c *Core) setAside(now time.Duration, t *task, fx []Effect) []Effect {
-	t.place, t.queued = absent, now
-	c.waiting++
-	c.hold(t)
 	if c.gone(t) {
 		return c.forget(now, t, fx)
 	}
+	t.place, t.queued = absent, now
+	c.waiting++
+	c.hold(t)
 	c.lookAgain(now, t)
 	return fx
 }
@@ -64,14 +64,14 @@ func (c *Core) lookAgain(now time.Duration, t *task) {
 // stillAbsent keeps a task whose client is not back, or drops it, and all that
 // joined it, once it has been gone for long enough.
 func (c *Core) stillAbsent(now time.Duration, t *task, fx []Effect) []Effect {
-	if now < t.queued+absentMost && (t.deadline == 0 || now < t.deadline) && !c.gone(t) {
+	if now < t.queued+absentMost && (t.deadline == 0 || now < t.deadline) {
 		c.lookAgain(now, t)
 		return fx
 	}
 	return c.forget(now, t, fx)
 }
 
-// forget drops a task that is set aside, and all that joined it.
+// forget drops a task whose client is absent, and all that joined it.
 func (c *Core) forget(now time.Duration, t *task, fx []Effect) []Effect {
 	if r := t.repeat; r != nil {
 		for len(r.joined) > 0 {

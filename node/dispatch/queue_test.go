@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ func TestQueue(t *testing.T) {
 			if len(all) > 0 && rapid.IntRange(0, 2).Draw(t, "remove") == 0 {
 				i := rapid.IntRange(0, len(all)-1).Draw(t, "which")
 				q.remove(all[i])
-				all = append(all[:i], all[i+1:]...)
+				all = slices.Delete(all, i, i+1)
 			} else {
 				next := &task{here: rapid.Bool().Draw(t, "here"), arrived: time.Duration(rapid.IntRange(0, 9).Draw(t, "arrived"))}
 				q.insert(next)
@@ -27,7 +28,7 @@ func TestQueue(t *testing.T) {
 				for i > 0 && all[i-1].arrived > next.arrived {
 					i--
 				}
-				all = append(all[:i], append([]*task{next}, all[i:]...)...)
+				all = slices.Insert(all, i, next)
 			}
 			var first, oldest, youngest *task
 			for _, t := range all {
