@@ -290,7 +290,7 @@ func (l *loop) end() error {
 		errs = append(errs, sub.Drain()) // what is on its way still arrives
 	}
 	if !l.alone {
-		errs = append(errs, l.link.Leave())
+		l.told(l.link.Leave())
 	}
 	errs = append(errs, l.takeAll())
 	l.endRelays()

@@ -72,9 +72,10 @@ func New(cfg Config) (*Node, error) {
 
 // Run starts the node and serves until ctx ends; then the node drains: it
 // announces that it takes no more tasks, finishes those it has within
-// DrainTimeout, says goodbye, and Run returns nil. It returns an error if the
-// node cannot start, or has to give up its name (ErrNameTaken). When it returns,
-// nothing of the node is left: no goroutine, connection or listener.
+// DrainTimeout, says goodbye to the peers that it can reach, and Run returns nil.
+// It returns an error if the node cannot start, has to give up its name
+// (ErrNameTaken), or cannot speak to its own local server at the end. When it
+// returns, nothing of the node is left: no goroutine, connection or listener.
 //
 // Run may be called once; a second call, or one after Close, returns an error at
 // once.

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"errors"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -67,7 +66,8 @@ func (l *loop) takeMore() {
 	}
 }
 
-// takeAll takes what the servers have for the node by now.
+// takeAll takes what the servers have for the node by now. The error is that of
+// flush.
 func (l *loop) takeAll() error {
 	l.clients.works() // the servers may take their time
 	err := l.flush()
@@ -78,11 +78,15 @@ func (l *loop) takeAll() error {
 }
 
 // flush waits until the servers have what was sent, and the node what they had
-// for it.
+// for it. An error is one of the local server. The cloud plane may be lost at any
+// time, and peers find out by themselves what did not reach them: that is told
+// in the log.
 func (l *loop) flush() error {
 	err := l.plane.local.FlushTimeout(flushTimeout)
 	if !l.alone {
-		err = errors.Join(err, l.plane.cloud.FlushTimeout(flushTimeout))
+		lost := l.plane.cloud.FlushTimeout(flushTimeout)
+		l.lookAtCloud()
+		l.told(lost)
 	}
 	return err
 }
