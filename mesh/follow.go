@@ -15,17 +15,17 @@ func (ps *Peers) Choose(self string) (follow, leave []string) {
 		return nil, nil
 	}
 	ps.changed = false
-	names := make([]string, 1, 1+len(ps.list))
-	names[0] = self
+	members := make([]Member, 1, 1+len(ps.list))
+	members[0] = Member{self, ps.Region}
 	for _, p := range ps.list {
 		if !p.left {
-			names = append(names, p.Name)
+			members = append(members, Member{p.Name, p.region})
 		}
 	}
 	was := ps.followed
-	ps.sparse, ps.followed = len(names) > FullMesh, nil
+	ps.sparse, ps.followed = len(members) > FullMesh, nil
 	if ps.sparse {
-		ps.followed = Neighbours(names, self)
+		ps.followed = Neighbours(members, self)
 	}
 	moved := false
 	for _, p := range ps.list {

@@ -34,13 +34,15 @@ func (f followed) choose(t *rapid.T, ps *Peers) {
 func TestChoose(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ps, f, known := newPeers(), make(followed), make(map[string]Incarnation)
+		ps.Region = rapid.SampledFrom([]string{"", "eu"}).Draw(t, "own region")
 		for range rapid.IntRange(1, 120).Draw(t, "steps") {
 			name := fmt.Sprintf("DC%d", rapid.IntRange(1, 60).Draw(t, "node"))
 			switch rapid.SampledFrom([]string{"come", "come", "come", "come", "many", "die", "leave", "choose"}).Draw(t, "what") {
 			case "come":
-				known[name]++ // as another incarnation, if it is there
+				known[name]++ // as another incarnation, if it is there, and perhaps elsewhere
 				p, _ := ps.Heard(0, name, known[name])
-				p.State(0, State{Sequence: 1, Services: []Load{{Service: "a", Workers: 1}}}, me)
+				region := rapid.SampledFrom([]string{"", "eu", "us"}).Draw(t, "region")
+				p.State(0, State{Sequence: 1, Region: region, Services: []Load{{Service: "a", Workers: 1}}}, me)
 			case "many":
 				for i := range FullMesh + 3 {
 					name := fmt.Sprintf("DC%d", i+1)
@@ -61,15 +63,15 @@ func TestChoose(t *testing.T) {
 			}
 		}
 		f.choose(t, ps)
-		names := []string{me}
+		members := []Member{{me, ps.Region}}
 		for _, p := range ps.All() {
 			if !p.Left() {
-				names = append(names, p.Name)
+				members = append(members, Member{p.Name, p.region})
 			}
 		}
 		var want []string
-		if len(names) > FullMesh {
-			want = Neighbours(names, me)
+		if len(members) > FullMesh {
+			want = Neighbours(members, me)
 		}
 		if ps.Sparse() != (want != nil) || len(f) != len(want) {
 			t.Fatalf("%v are followed, want %v", f, want)
@@ -90,7 +92,7 @@ func TestChoose(t *testing.T) {
 				}
 			}
 		}
-		if serving := len(names) - 1; len(s.near)+len(s.far) != serving {
+		if serving := len(members) - 1; len(s.near)+len(s.far) != serving {
 			t.Fatalf("%d near and %d far serve, want %d", len(s.near), len(s.far), serving)
 		}
 	})
@@ -101,14 +103,11 @@ func TestChoose(t *testing.T) {
 func sparse(near, far Load) (ps *Peers, neighbour, other string) {
 	ps = newPeers()
 	ps.RoundTrip = 2 * ms
-	names := []string{me}
 	for i := range 40 {
-		name := fmt.Sprintf("DC%d", i+1)
-		names = append(names, name)
-		ps.Heard(0, name, 1)
+		ps.Heard(0, fmt.Sprintf("DC%d", i+1), 1)
 	}
-	ps.Choose(me)
-	neighbour = Neighbours(names, me)[0]
+	follow, _ := ps.Choose(me)
+	neighbour = follow[0]
 	for _, p := range ps.All() {
 		if !p.near {
 			other = p.Name

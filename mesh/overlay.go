@@ -14,38 +14,63 @@ const FullMesh = 32
 // are as good as all (docs/routing.md).
 const minRings = 10
 
-// Neighbours returns which of the nodes a node has to do with, in order of name:
+// Member is a node as the others know it when they choose their neighbours.
+type Member struct {
+	Name   string
+	Region string // where it is; "": it was not told, which is a region of its own
+}
+
+// Neighbours returns which of the members a node has to do with, in order of name:
 // all others of up to FullMesh, itself included; beyond that those next to it on
 // a number of rings, in each of which the nodes stand in an order of its own, by
-// a hash of their names. The names are all different and self is among them.
+// a hash of their names. On half of the rings there are the nodes of its region
+// only, so that work finds a place near by (docs/routing.md). The names are all
+// different and self is among them.
 //
-// Every node finds the same rings, so neighbours are each other's. One ring alone
-// leads from every node to every other. A node that comes or goes changes on each
-// ring the links beside it and no others: three of K. There are ten rings, or
-// log2 K, if that is more; so a node has 20 neighbours, or a few less where two
-// meet on more than one ring.
-func Neighbours(names []string, self string) []string {
-	if len(names) <= FullMesh {
-		others := slices.Clone(names)
-		others = slices.DeleteFunc(others, func(name string) bool { return name == self })
+// Every node finds the same rings, so neighbours are each other's. One of the
+// common rings alone leads from every node to every other. A node that comes or
+// goes changes on each ring the links beside it and no others: three of K. There
+// are ten rings, or log2 K, if that is more; so a node has 20 neighbours, or less
+// where two meet on more than one ring, as they do in a region of less than ten.
+func Neighbours(members []Member, self string) []string {
+	if len(members) <= FullMesh {
+		var others []string
+		for _, m := range members {
+			if m.Name != self {
+				others = append(others, m.Name)
+			}
+		}
 		slices.Sort(others)
 		return others
 	}
-	hashes := make([]uint64, len(names))
-	for i, name := range names {
-		hashes[i] = hashOf(name)
+	all := make([]place, len(members))
+	for i, m := range members {
+		all[i] = place{hashOf(m.Name), m.Name}
 	}
-	own := hashOf(self)
+	at := slices.IndexFunc(members, func(m Member) bool { return m.Name == self })
+	var near []place // those of its region
+	for i, m := range members {
+		if m.Region == members[at].Region {
+			near = append(near, all[i])
+		}
+	}
 	var found []string
-	for ring := range uint64(max(minRings, bits.Len(uint(len(names)-1)))) {
-		before, after := beside(names, hashes, place{onRing(own, ring), self}, ring)
-		found = append(found, before, after)
+	rings := uint64(max(minRings, bits.Len(uint(len(members)-1))))
+	for ring := range rings {
+		on := all
+		if ring < rings/2 {
+			on = near
+		}
+		if len(on) > 1 {
+			before, after := beside(on, all[at], ring)
+			found = append(found, before, after)
+		}
 	}
 	slices.Sort(found)
 	return slices.Compact(found)
 }
 
-// place is where a node stands on a ring.
+// place is where a node stands: by its hash, or that on a ring.
 type place struct {
 	hash uint64
 	name string // decides between two of one hash
@@ -55,11 +80,15 @@ func (p place) compare(q place) int {
 	return cmp.Or(cmp.Compare(p.hash, q.hash), strings.Compare(p.name, q.name))
 }
 
+// on is the place on a ring of the node with that hash.
+func (p place) on(ring uint64) place { return place{onRing(p.hash, ring), p.name} }
+
 // beside returns the nodes next to one on a ring of at least two.
-func beside(names []string, hashes []uint64, self place, ring uint64) (before, after string) {
+func beside(nodes []place, self place, ring uint64) (before, after string) {
+	self = self.on(ring)
 	var first, last, below, above place // below and above self
-	for i, name := range names {
-		at := place{onRing(hashes[i], ring), name}
+	for _, n := range nodes {
+		at := n.on(ring)
 		if first.name == "" || at.compare(first) < 0 {
 			first = at
 		}

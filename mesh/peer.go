@@ -36,10 +36,10 @@ func (p *Peer) State(now time.Duration, s State, name string) {
 	if s.Sequence <= p.sequence {
 		return
 	}
-	p.sequence, p.region, p.draining, p.left = s.Sequence, s.Region, s.Draining, s.Leaving
-	if p.left && p.peers != nil {
+	if (s.Leaving || s.Region != p.region) && p.peers != nil {
 		p.peers.changed = true
 	}
+	p.sequence, p.region, p.draining, p.left = s.Sequence, s.Region, s.Draining, s.Leaving
 	for _, r := range s.Services {
 		p.load(r.Service).take(now, report{
 			s.Sequence, r.Workers, r.Idle, r.Waiting, r.Excess,

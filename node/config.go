@@ -21,7 +21,7 @@ import (
 // and what is allowed.
 type Config struct {
 	Name             string        `split_words:"true" desc:"name of this node, unique in the mesh (default: from the host's name)" allowed:"1 to 64 characters of A-Z a-z 0-9 _ -"`
-	Region           string        `split_words:"true" desc:"where this node is: a task that leaves it goes to a peer of the same region, while one has room" allowed:"1 to 64 characters of A-Z a-z 0-9 _ -"`
+	Region           string        `split_words:"true" desc:"where this node is: work stays among the nodes of a region while they can do it" allowed:"1 to 64 characters of A-Z a-z 0-9 _ -"`
 	Listen           string        `split_words:"true" default:"127.0.0.1:4222" desc:"where clients and workers connect" allowed:"host:port; port 0 takes a free one"`
 	CloudListen      string        `split_words:"true" default:"127.0.0.1:4223" desc:"where tools connect to the cloud plane" allowed:"host:port; port 0 takes a free one"`
 	ClusterListen    string        `split_words:"true" default:"127.0.0.1:6222" desc:"where the other nodes connect" allowed:"host:port; port 0 takes a free one"`

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/brokermesh/brokermesh/mesh"
+	"github.com/brokermesh/brokermesh/node"
 	"github.com/brokermesh/brokermesh/node/nodetest"
 )
 
@@ -19,10 +20,14 @@ func TestLargeMesh(t *testing.T) {
 	if testing.Short() {
 		t.Skip("many nodes take a while")
 	}
-	m := nodetest.Start(t, mesh.FullMesh+4, patient)
-	names := slices.Clone(m.Names())
+	var members []mesh.Member
+	m := nodetest.Start(t, mesh.FullMesh+4, patient, nodetest.WithConfig(func(c *node.Config) {
+		c.Region = []string{"eu", "us"}[len(members)%2] // by turns
+		members = append(members, mesh.Member{Name: c.Name, Region: c.Region})
+	}))
+	names := m.Names()
 	for _, name := range []string{"DC1", "DC7", names[len(names)-1]} {
-		want := mesh.Neighbours(names, name)
+		want := mesh.Neighbours(members, name)
 		e := newEavesdropper(t, m, name)
 		heard := e.heard()
 		for began := time.Now(); !slices.Equal(heard, want); heard = e.heard() { // it chooses anew when it has heard of another
@@ -32,7 +37,7 @@ func TestLargeMesh(t *testing.T) {
 		}
 	}
 
-	near := mesh.Neighbours(names, "DC1")
+	near := mesh.Neighbours(members, "DC1")
 	far := names[slices.IndexFunc(names, func(name string) bool { return name != "DC1" && !slices.Contains(near, name) })]
 	m.WorkService(far, "rare", 1, echo)
 	client := m.Client("DC1")

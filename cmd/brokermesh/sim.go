@@ -61,7 +61,7 @@ more than 1,000 nodes each knows of its neighbours only, for want of memory.`,
 	f.Float64Var(&c.Slow, "slow", c.Slow, "how many times longer a task takes at the slow nodes; 0: none is slow")
 	f.Float64Var(&c.SlowFraction, "slow-fraction", c.SlowFraction, "part of the nodes that is slow: the last ones")
 	f.DurationVar(&c.Delay, "delay", c.Delay, "of a message from node to node, one way")
-	f.IntVar(&c.Regions, "regions", 1, "that the nodes are divided into")
+	f.IntVar(&c.Regions, "regions", 1, "that the nodes are divided into, and told of (MESH_REGION)")
 	f.DurationVar(&c.Far, "far", c.Far, "the --delay between two regions")
 	f.Var((*serviceFlag)(&c.Service), "service", "time on a worker: "+forecast.ServiceForms)
 	f.StringVar((*string)(&c.Arrivals), "arrivals", string(c.Arrivals), "poisson; onoff: four times the load for about a second, then none for three; batch: ten at once")

@@ -38,34 +38,34 @@ func (a *toldOf) take(fx []Effect) {
 }
 
 // meshOf is a core, DC1, that has heard of so many others.
-func meshOf(others int) (c *Core, names []string) {
+func meshOf(others int) (c *Core, members []mesh.Member) {
 	cfg := DefaultConfig()
 	cfg.Name, cfg.Incarnation = "DC1", 1
 	c = New(cfg)
-	names = []string{"DC1"}
+	members = []mesh.Member{{Name: "DC1"}}
 	for i := range others {
 		name := fmt.Sprintf("DC%d", i+2)
-		names = append(names, name)
+		members = append(members, mesh.Member{Name: name})
 		c.PeerState(0, 1, mesh.State{Name: name, Sequence: 1}, nil)
 	}
-	return c, names
+	return c, members
 }
 
 // In a large mesh a node tells everybody of itself once a heartbeat, and its
 // neighbours of every change, whose news it follows in turn.
 func TestNewsAreForNeighbours(t *testing.T) {
-	c, names := meshOf(40)
+	c, members := meshOf(40)
 	var got toldOf
 	got.until(c, 0)
-	if want := mesh.Neighbours(names, "DC1"); !slices.Equal(got.follow, want) || got.unfollow != nil || got.all != 1 {
+	if want := mesh.Neighbours(members, "DC1"); !slices.Equal(got.follow, want) || got.unfollow != nil || got.all != 1 {
 		t.Fatalf("%+v, want to follow %v", got, want)
 	}
 	got = toldOf{}
 	for now := time.Duration(0); now < 4500*time.Millisecond; now += 50 * time.Millisecond {
 		got.until(c, now)
 		c.Changed(now)
-		for _, name := range names[1:] {
-			c.PeerState(now, 1, mesh.State{Name: name, Sequence: uint64(now) + 2}, nil)
+		for _, m := range members[1:] {
+			c.PeerState(now, 1, mesh.State{Name: m.Name, Sequence: uint64(now) + 2}, nil)
 		}
 	}
 	if got.all != 4 || got.news < 80 || got.follow != nil {
@@ -74,7 +74,7 @@ func TestNewsAreForNeighbours(t *testing.T) {
 
 	// One that goes is replaced; when few are left, all tell all.
 	got = toldOf{}
-	gone := mesh.Neighbours(names, "DC1")[0]
+	gone := mesh.Neighbours(members, "DC1")[0]
 	c.PeerState(5*time.Second, 1, mesh.State{Name: gone, Sequence: 1 << 60, Leaving: true}, nil)
 	c.Changed(5 * time.Second)
 	got.until(c, 5100*time.Millisecond)

@@ -67,7 +67,7 @@ func newCores(w *world, together bool) *cores {
 // start makes the core of a node, with its workers, that announces itself from
 // the given time on.
 func (c *cores) start(n *coreNode, at time.Duration) {
-	n.core, n.born = dispatch.New(coreConfig(c.w.cfg, n)), c.w.now
+	n.core, n.born = dispatch.New(coreConfig(c.w, n)), c.w.now
 	for worker := range c.w.cfg.Workers {
 		id := dispatch.WorkerID{Inbox: "w" + strconv.Itoa(worker), Client: uint64(worker + 1)}
 		n.fx = n.core.Ready(0, dispatch.Ready{ID: id}, n.fx[:0])
@@ -86,9 +86,9 @@ func (c *cores) join(node int32) {
 func (c *cores) now(n *coreNode) time.Duration { return c.w.now - n.born }
 
 // coreConfig is the configuration of a node as it comes, but for the limits.
-func coreConfig(c Config, n *coreNode) dispatch.Config {
-	cfg := dispatch.DefaultConfig()
-	cfg.Name, cfg.Incarnation = n.name, n.incarnation
+func coreConfig(w *world, n *coreNode) dispatch.Config {
+	c, cfg := w.cfg, dispatch.DefaultConfig()
+	cfg.Name, cfg.Incarnation, cfg.Region = n.name, n.incarnation, w.regionName(n.index)
 	r := rand.New(rand.NewPCG(c.Seed, 2*uint64(n.index)+2))
 	for i := 0; i < len(cfg.Seed); i += 8 {
 		binary.LittleEndian.PutUint64(cfg.Seed[i:], r.Uint64())

@@ -9,16 +9,16 @@ import (
 
 // neighbours returns those that a node has among the nodes that live.
 func (w *world) neighbours(node int32) []int32 {
-	var names []string
+	var members []mesh.Member
 	index := make(map[string]int32, len(w.names))
 	for i, name := range w.names {
 		if !w.absent[i] {
-			names = append(names, name)
+			members = append(members, mesh.Member{Name: name, Region: w.regionName(int32(i))})
 			index[name] = int32(i)
 		}
 	}
 	var found []int32
-	for _, name := range mesh.Neighbours(names, w.names[node]) {
+	for _, name := range mesh.Neighbours(members, w.names[node]) {
 		found = append(found, index[name])
 	}
 	return found

@@ -30,9 +30,11 @@ func (c *cores) follows() [][]string {
 func compareWithOverlay(t *testing.T, c *cores) {
 	t.Helper()
 	var living []string
+	var members []mesh.Member
 	for i, name := range c.w.names {
 		if !c.w.absent[i] {
 			living = append(living, name)
+			members = append(members, mesh.Member{Name: name, Region: c.w.regionName(int32(i))})
 		}
 	}
 	slices.Sort(living)
@@ -42,7 +44,7 @@ func compareWithOverlay(t *testing.T, c *cores) {
 		}
 		n, want := &c.nodes[i], []string(nil)
 		if len(living) > mesh.FullMesh {
-			want = mesh.Neighbours(living, n.name)
+			want = mesh.Neighbours(members, n.name)
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s follows %v, want %v", n.name, got, want)

@@ -204,6 +204,14 @@ func (w *world) runs(t *task, node int32) time.Duration {
 	return time.Duration(w.slow[node] * float64(t.service))
 }
 
+// regionName is what a node was told of where it is, as by MESH_REGION.
+func (w *world) regionName(node int32) string {
+	if w.cfg.Regions <= 1 {
+		return ""
+	}
+	return strconv.Itoa(w.region[node] + 1)
+}
+
 // delay returns how long a message takes from one node to another.
 func (w *world) delay(a, b int32) time.Duration {
 	switch {

@@ -22,7 +22,8 @@ const Timeout = 30 * time.Second
 // errors; call them from the test's own goroutine.
 type Mesh struct {
 	t     testing.TB
-	cfg   node.Config
+	opts  []Option
+	log   *slog.Logger
 	names []string
 	nodes map[string]*running
 }
@@ -36,11 +37,12 @@ type running struct {
 	err   error // of Run; read it after ended
 }
 
-// Option changes the configuration that all nodes start from.
+// Option changes the configuration that nodes start from.
 type Option func(*node.Config)
 
 // WithConfig changes any field of the nodes' configuration but name, addresses
-// and peers.
+// and peers. The function is called for each node before its first start, with
+// the name set, so that nodes can differ.
 func WithConfig(change func(*node.Config)) Option { return change }
 
 // Start runs n nodes, DC1 to DCn, and waits until all know each other. They end
@@ -48,11 +50,8 @@ func WithConfig(change func(*node.Config)) Option { return change }
 // the test fails or runs verbosely.
 func Start(t testing.TB, n int, opts ...Option) *Mesh {
 	t.Helper()
-	m := &Mesh{t: t, nodes: make(map[string]*running)}
-	m.cfg.Logger = slog.New(slog.NewTextHandler(&testLog{t: t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	for _, o := range opts {
-		o(&m.cfg)
-	}
+	m := &Mesh{t: t, opts: opts, nodes: make(map[string]*running)}
+	m.log = slog.New(slog.NewTextHandler(&testLog{t: t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	t.Cleanup(m.close)
 	for i := range n {
 		m.Add(fmt.Sprintf("DC%d", i+1))
@@ -68,7 +67,10 @@ func (m *Mesh) Add(name string) *node.Node {
 	if m.nodes[name] != nil && m.alive(name) {
 		m.t.Fatalf("node %s is running", name)
 	}
-	cfg := m.cfg
+	cfg := node.Config{Name: name, Logger: m.log}
+	for _, o := range m.opts {
+		o(&cfg)
+	}
 	cfg.Name = name
 	own := Addresses(m.t, 3)
 	cfg.Listen, cfg.CloudListen, cfg.ClusterListen = own[0], own[1], own[2]

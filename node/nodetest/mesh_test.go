@@ -120,6 +120,19 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// An option is asked for each node, and not again when that comes back.
+func TestConfigOfEach(t *testing.T) {
+	t.Parallel()
+	var names []string
+	m := nodetest.Start(t, 1, nodetest.WithConfig(func(c *node.Config) { names = append(names, c.Name) }))
+	m.Add("Other")
+	m.Kill("DC1")
+	m.Restart("DC1")
+	if !slices.Equal(names, []string{"DC1", "Other"}) {
+		t.Errorf("asked for %q", names)
+	}
+}
+
 func TestConfigOption(t *testing.T) {
 	t.Parallel()
 	m := nodetest.Start(t, 1, nodetest.WithConfig(func(c *node.Config) { c.QueueTimeout = time.Millisecond }))

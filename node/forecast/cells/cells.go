@@ -44,9 +44,14 @@ func coming(a forecast.Arrivals) func(*forecast.Config) {
 // only the beginning.
 func many(c *forecast.Config) { c.Tasks = 1_000_000 }
 
-// regions puts the nodes into three regions that are so far from each other.
-func regions(far float64) func(*forecast.Config) {
-	return func(c *forecast.Config) { c.Regions, c.Far = 3, time.Duration(far*float64(ms)) }
+// regions puts the nodes into regions that are so far from each other.
+func regions(n int, far float64) func(*forecast.Config) {
+	return func(c *forecast.Config) { c.Regions, c.Far = n, time.Duration(far*float64(ms)) }
+}
+
+// few is for cells in which a tenth of the nodes is hot.
+func few(times float64) func(*forecast.Config) {
+	return func(c *forecast.Config) { c.Hot, c.HotFraction = times, 0.1 }
 }
 
 // dies has the last node die.
@@ -74,7 +79,7 @@ func groups() []group {
 		{"A quarter of the nodes hot", []cell{
 			of(12, 100, 1, 5, 0.7, "exp:10ms", hot(2)), of(12, 100, 1, 5, 0.8, "exp:10ms", hot(2)),
 			of(12, 100, 1, 5, 0.9, "exp:10ms", hot(2)), of(12, 100, 1, 5, 0.95, "exp:10ms", hot(2)),
-			of(12, 100, 1, 5, 0.98, "exp:10ms", hot(2)), of(12, 100, 1, 5, 0.5, "exp:10ms", func(c *forecast.Config) { c.Hot, c.HotFraction = 3, 0.1 }),
+			of(12, 100, 1, 5, 0.98, "exp:10ms", hot(2)), of(12, 100, 1, 5, 0.5, "exp:10ms", few(3)),
 			of(12, 100, 1, 5, 0.8, "exp:10ms", hot(3)),
 			of(3, 100, 1, 5, 0.8, "exp:10ms", hot(1.5)), of(12, 1000, 1, 5, 0.9, "exp:10ms", hot(2), many),
 			of(12, 100, 1, 5, 0.9, "det:10ms", hot(2)), of(12, 100, 1, 5, 0.95, "det:10ms", hot(2)), of(12, 100, 1, 5, 0.98, "det:10ms", hot(2)),
@@ -104,11 +109,12 @@ func groups() []group {
 			of(12, 100, 1, 5, 0.9, "exp:10ms", coming(forecast.Batch)), of(12, 5, 1, 5, 0.7, "exp:1s", coming(forecast.Batch)),
 		}},
 		{"Three regions", []cell{
-			of(12, 100, 0.2, 5, 0.8, "exp:100ms", hot(2), regions(40)), of(12, 100, 0.2, 20, 0.95, "exp:100ms", regions(40)),
+			of(12, 100, 0.2, 5, 0.8, "exp:100ms", hot(2), regions(3, 40)), of(12, 100, 0.2, 20, 0.95, "exp:100ms", regions(3, 40)),
 		}},
 		{"Many nodes", []cell{
 			of(100, 100, 1, 5, 0.9, "exp:10ms", hot(2), many), of(100, 100, 1, 5, 0.95, "exp:10ms", hot(2), many), of(100, 100, 1, 20, 0.9, "exp:10ms", hot(2), many),
 			of(1000, 20, 1, 5, 0.9, "exp:10ms", hot(2), many), of(1000, 20, 1, 5, 0.95, "exp:10ms", hot(2), many), of(1000, 20, 1, 20, 0.9, "exp:10ms", hot(2), many), of(1000, 20, 1, 20, 0.9, "exp:10ms", many),
+			of(100, 20, 1, 20, 0.55, "exp:100ms", few(2), regions(3, 40)), of(100, 20, 1, 20, 0.9, "exp:100ms", regions(10, 40)),
 		}},
 	}
 }
