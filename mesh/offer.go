@@ -51,9 +51,6 @@ func (ps *Peers) best() ranked {
 	return ranked{}
 }
 
-// farthest is the round trip that is as good as the shortest.
-func farthest(shortest time.Duration) time.Duration { return 2*shortest + 500*time.Microsecond }
-
 // choices is among how many peers the one that gets a task is chosen.
 const choices = 2
 

@@ -32,11 +32,14 @@ func pace(serviceTime time.Duration, workers int) time.Duration {
 
 // Spare is how many tasks a second the workers can do beyond those of the
 // node's own clients, at least 0; 0 as well while the service time is unknown.
-func (h Home) Spare() float64 {
-	if h.ServiceTime <= 0 {
+func (h Home) Spare() float64 { return max(0, capacity(h.ServiceTime, h.Workers)-h.Arrivals) }
+
+// capacity is how many tasks a second the workers can do; 0: unknown.
+func capacity(serviceTime time.Duration, workers int) float64 {
+	if serviceTime <= 0 {
 		return 0
 	}
-	return max(0, float64(h.Workers)/h.ServiceTime.Seconds()-h.Arrivals)
+	return float64(workers) / serviceTime.Seconds()
 }
 
 // load is the part of the workers that so many tasks a second keep busy; infinite
@@ -134,7 +137,8 @@ type Route struct {
 // looking one would draw every node's overflow at once (Mitzenmacher, "The power of
 // two choices in randomized load balancing", "How useful is old information?"). Of
 // near and far ones, it is the near. A part of a slot is taken with that chance.
-// Peers of another region than this node's get none while one of its own has a slot.
+// Peers of another region than this node's get none while one of its own has a slot,
+// and distant ones none of what is done sooner near by.
 // If none has a slot, the task joins the queue of the peer where it waits least, if
 // it waits longer here by more than the detour.
 //
@@ -172,6 +176,7 @@ func (ps *Peers) overflow(now time.Duration, loads []*peerLoad, h Home, random *
 		loads = loads[:mostLooked]
 	}
 	excess, nearest := ps.survey(loads)
+	var around Home // with the peers that are near; for those that are not
 	for i, found := 0, 0; i < len(loads) && found < choices; i++ {
 		l := shuffle(loads, i, random)
 		p := l.peer
@@ -183,6 +188,15 @@ func (ps *Peers) overflow(now time.Duration, loads []*peerLoad, h Home, random *
 		if h.Waiting <= keep {
 			later = true
 			continue
+		}
+		if ps.distant(p, nearest) {
+			if around.Workers == 0 {
+				around = ps.around(now, h, loads, nearest)
+			}
+			if around.Waiting <= around.Keep(roundTrip) {
+				later = true
+				continue
+			}
 		}
 		sure, expected := l.slots(now, roundTrip, float64(h.Excess), float64(excess-l.excess))
 		if l.stale(now) {
