@@ -49,10 +49,10 @@ func (p *people) hear(now time.Time, name string, data []byte) {
 		}
 		return
 	case old == nil:
-		p.print(now, "%s appears, up %s, incarnation %s", name, uptime(s), s.Incarnation)
+		p.print(now, "%s appears, %s", name, identity(s))
 		old = &person{}
 	case old.state.Incarnation != s.Incarnation:
-		p.print(now, "%s restarted, up %s, incarnation %s", name, uptime(s), s.Incarnation)
+		p.print(now, "%s restarted, %s", name, identity(s))
 		old = &person{}
 	case s.Sequence <= old.state.Sequence:
 		return // overtaken by a newer one
@@ -71,8 +71,14 @@ func (p *people) hear(now time.Time, name string, data []byte) {
 	p.nodes[name] = next
 }
 
-func uptime(s mesh.State) time.Duration {
-	return (time.Duration(s.UptimeMS) * time.Millisecond).Round(100 * time.Millisecond)
+// identity is what a node says of itself that does not change.
+func identity(s mesh.State) string {
+	up := (time.Duration(s.UptimeMS) * time.Millisecond).Round(100 * time.Millisecond)
+	text := fmt.Sprintf("up %s, incarnation %s", up, s.Incarnation)
+	if s.Region != "" {
+		text += ", region " + s.Region
+	}
+	return text
 }
 
 // compare prints a line for each service whose load has changed. One that is not

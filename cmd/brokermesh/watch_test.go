@@ -105,7 +105,7 @@ func TestWatchWhileDeaf(t *testing.T) {
 	p := newPeople(out)
 	now := time.Date(2026, 1, 2, 18, 30, 26, 0, time.UTC)
 	hear := func(sequence uint64, loads ...mesh.Load) {
-		data, err := json.Marshal(mesh.State{Version: mesh.Version, Name: "DC2", Incarnation: "a", Sequence: sequence, Services: loads})
+		data, err := json.Marshal(mesh.State{Version: mesh.Version, Name: "DC2", Incarnation: "a", Region: "eu", Sequence: sequence, Services: loads})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +123,7 @@ func TestWatchWhileDeaf(t *testing.T) {
 	p.listen(now)
 	hear(4, mesh.Load{Workers: 5, Idle: 2})
 	p.hear(now, "DC3", []byte("nonsense"))
-	const want = `18:30:26 DC2 appears, up 0s, incarnation a
+	const want = `18:30:26 DC2 appears, up 0s, incarnation a, region eu
 18:30:26 DC2 workers 5 idle 5 waiting 0
 18:30:26 DC2 upper: workers 1 idle 1 waiting 0
 18:30:26 DC2 workers 5 idle 2 (-3) waiting 0
