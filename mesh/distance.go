@@ -6,12 +6,13 @@ import "time"
 func farthest(shortest time.Duration) time.Duration { return 2*shortest + 500*time.Microsecond }
 
 // distant reports whether there are peers that are nearer: those of this node's
-// region, if it was told one, or else those by round trip.
+// region, if it was told one, or else those by round trip. One that was not measured
+// yet is near.
 func (ps *Peers) distant(p *Peer, nearest time.Duration) bool {
 	if ps.Region != "" {
 		return p.region != ps.Region
 	}
-	return ps.roundTrip(p) > farthest(nearest)
+	return p.roundTrip > farthest(nearest)
 }
 
 // around takes this node and the peers near it for one, with all their workers and

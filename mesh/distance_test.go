@@ -49,3 +49,19 @@ func TestDistant(t *testing.T) {
 		}
 	}
 }
+
+func TestNearUntilMeasured(t *testing.T) {
+	ps := peersWith(Load{Workers: 10, ServiceMS: 10}, Load{Workers: 1, Idle: 1})
+	p := ps.Find("b")
+	for _, c := range []struct {
+		measured int // in microseconds; 0: not yet
+		want     bool
+	}{{0, false}, {900, false}, {901, true}} {
+		if p.roundTrip = 0; c.measured > 0 {
+			roundTrip(p, c.measured)
+		}
+		if got := ps.distant(p, 200*time.Microsecond); got != c.want {
+			t.Errorf("at %d µs: %t", c.measured, got)
+		}
+	}
+}
