@@ -1,7 +1,6 @@
 package workerpool
 
 import (
-	"context"
 	"strconv"
 
 	"github.com/nats-io/nats.go"
@@ -9,32 +8,26 @@ import (
 	"github.com/brokermesh/brokermesh/mesh"
 )
 
-// begin takes a task in hand, from which on no READY is said, and makes its
-// context. It returns an error, with which the task is to be answered, when the
-// pool has given up.
-func (w *worker) begin(attempt string) (context.Context, error) {
+// begin takes a task in hand, from which on no READY is said. It returns an error,
+// with which the task is to be answered, when the pool has given up.
+func (w *worker) begin(attempt string, ctx *taskContext) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.busy = true
 	if w.over != nil {
-		return nil, &Error{Code: mesh.CodeUnavailable, Text: w.over.Error()}
+		return &Error{Code: mesh.CodeUnavailable, Text: w.over.Error()}
 	}
-	// The parent never ends: there is nothing that all workers have to lock for
-	// each task. Who ends all contexts goes from worker to worker.
-	ctx, cancel := context.WithCancelCause(w.pool.values)
-	w.attempt, w.cancel = attempt, cancel
-	return ctx, nil
+	w.attempt, w.ctx = attempt, ctx
+	return nil
 }
 
-// finish ends the context of the task in hand, if it began.
+// finish ends the context of the task in hand, which began.
 func (w *worker) finish() {
 	w.mu.Lock()
-	cancel := w.cancel
-	w.attempt, w.cancel = "", nil
+	ctx := w.ctx
+	w.attempt, w.ctx = "", nil
 	w.mu.Unlock()
-	if cancel != nil {
-		cancel(nil)
-	}
+	ctx.cancel(nil)
 }
 
 // giveUp ends the context of the task in hand, and no other begins.
@@ -45,8 +38,8 @@ func (w *worker) giveUp(cause error) {
 		return
 	}
 	w.over = cause
-	if w.cancel != nil {
-		w.cancel(cause)
+	if w.ctx != nil {
+		w.ctx.cancel(cause)
 	}
 }
 
@@ -66,14 +59,14 @@ func (p *pool) cancel(m *nats.Msg) {
 	}
 	for _, w := range p.workers {
 		w.mu.Lock()
-		cancel := w.cancel
+		ctx := w.ctx
 		if w.attempt != attempt {
-			cancel = nil
+			ctx = nil
 		}
 		w.mu.Unlock()
-		if cancel != nil {
+		if ctx != nil {
 			code, _ := strconv.Atoi(m.Header.Get(mesh.HeaderErrorCode)) // 0 is sent as mesh.CodeFailed
-			cancel(&Error{Code: mesh.Code(code), Text: "the node gave the task up: " + m.Header.Get(mesh.HeaderError)})
+			ctx.cancel(&Error{Code: mesh.Code(code), Text: "the node gave the task up: " + m.Header.Get(mesh.HeaderError)})
 			return
 		}
 	}
