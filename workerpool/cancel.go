@@ -1,6 +1,7 @@
 package workerpool
 
 import (
+	"context"
 	"strconv"
 
 	"github.com/nats-io/nats.go"
@@ -8,26 +9,32 @@ import (
 	"github.com/brokermesh/brokermesh/mesh"
 )
 
-// begin takes a task in hand, from which on no READY is said. It returns an error,
-// with which the task is to be answered, when the pool has given up.
-func (w *worker) begin(attempt string, ctx *taskContext) error {
+// begin takes a task in hand, from which on no READY is said, and makes its
+// context. It returns an error, with which the task is to be answered, when the
+// pool has given up.
+func (w *worker) begin(attempt string) (context.Context, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.busy = true
 	if w.over != nil {
-		return &Error{Code: mesh.CodeUnavailable, Text: w.over.Error()}
+		return nil, &Error{Code: mesh.CodeUnavailable, Text: w.over.Error()}
 	}
-	w.attempt, w.ctx = attempt, ctx
-	return nil
+	// The parent never ends: there is nothing that all workers have to lock for
+	// each task. Who ends all contexts goes from worker to worker.
+	ctx, cancel := context.WithCancelCause(w.pool.values)
+	w.attempt, w.cancel = attempt, cancel
+	return ctx, nil
 }
 
-// finish ends the context of the task in hand, which began.
+// finish ends the context of the task in hand, if it began.
 func (w *worker) finish() {
 	w.mu.Lock()
-	ctx := w.ctx
-	w.attempt, w.ctx = "", nil
+	cancel := w.cancel
+	w.attempt, w.cancel = "", nil
 	w.mu.Unlock()
-	ctx.cancel(nil)
+	if cancel != nil {
+		cancel(nil)
+	}
 }
 
 // giveUp ends the context of the task in hand, and no other begins.
@@ -38,8 +45,8 @@ func (w *worker) giveUp(cause error) {
 		return
 	}
 	w.over = cause
-	if w.ctx != nil {
-		w.ctx.cancel(cause)
+	if w.cancel != nil {
+		w.cancel(cause)
 	}
 }
 
@@ -59,14 +66,14 @@ func (p *pool) cancel(m *nats.Msg) {
 	}
 	for _, w := range p.workers {
 		w.mu.Lock()
-		ctx := w.ctx
+		cancel := w.cancel
 		if w.attempt != attempt {
-			ctx = nil
+			cancel = nil
 		}
 		w.mu.Unlock()
-		if ctx != nil {
+		if cancel != nil {
 			code, _ := strconv.Atoi(m.Header.Get(mesh.HeaderErrorCode)) // 0 is sent as mesh.CodeFailed
-			ctx.cancel(&Error{Code: mesh.Code(code), Text: "the node gave the task up: " + m.Header.Get(mesh.HeaderError)})
+			cancel(&Error{Code: mesh.Code(code), Text: "the node gave the task up: " + m.Header.Get(mesh.HeaderError)})
 			return
 		}
 	}

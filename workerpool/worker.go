@@ -36,9 +36,9 @@ type worker struct {
 	// false, so none follows the beginning of a task before its answer.
 	mu      sync.Mutex
 	busy    bool
-	attempt string       // of the task in hand, as is the next
-	ctx     *taskContext // nil: there is none, or it has not begun
-	over    error        // why no task may begin; nil: they may
+	attempt string                  // of the task in hand, as is the next
+	cancel  context.CancelCauseFunc // nil: there is none, or it has not begun
+	over    error                   // why no task may begin; nil: they may
 }
 
 // newWorker subscribes a worker to a fresh inbox; it does nothing until run. Its
@@ -123,20 +123,10 @@ func (w *worker) receive(m *nats.Msg) {
 	}
 }
 
-// inHand is a task and its context, which are made in one piece.
-type inHand struct {
-	task    Task
-	context taskContext
-}
-
 // do does one task and answers it, whatever the handler does.
 func (w *worker) do(m *nats.Msg, attempt string) {
 	began := time.Now()
-	now := &inHand{
-		Task{Service: w.pool.cfg.Service, Data: m.Data, Header: m.Header, Attempt: attempt, limit: int(w.pool.nc.MaxPayload())},
-		taskContext{values: w.pool.values},
-	}
-	err := w.begin(attempt, &now.context)
+	ctx, err := w.begin(attempt)
 	var body []byte
 	var failure *Error
 	returned := false
@@ -147,7 +137,7 @@ func (w *worker) do(m *nats.Msg, attempt string) {
 		w.pool.answers.put(answer{w, m.Reply, body, failure}, time.Since(began))
 	}()
 	if err == nil {
-		body, err = w.handle(&now.context, &now.task)
+		body, err = w.handle(ctx, &Task{Service: w.pool.cfg.Service, Data: m.Data, Header: m.Header, Attempt: attempt, limit: int(w.pool.nc.MaxPayload())})
 	}
 	failure = fault(err) // here, for the handler's own Error method may panic as well
 	returned = true
