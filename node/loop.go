@@ -226,9 +226,10 @@ func (l *loop) serve(ctx context.Context) error {
 			done, l.ending = nil, true
 			giveUp, l.giveUp = time.After(l.cfg.DrainTimeout), time.Now().Add(l.cfg.DrainTimeout)
 			l.log.Info("draining", "timeout", l.cfg.DrainTimeout)
-			if err := l.takeAll(); err != nil {
+			if err := l.flushLocal(); err != nil {
 				l.log.Error("drain", "error", err)
 			}
+			l.takeAll() // what clients sent before the node was told
 			l.core.Drain(l.now())
 		case <-giveUp:
 			l.log.Warn("the drain timeout passed with tasks in hand")
@@ -292,10 +293,13 @@ func (l *loop) end() error {
 	if !l.alone {
 		l.told(l.link.Leave())
 	}
-	errs = append(errs, l.takeAll())
+	errs = append(errs, l.flushLocal())
+	l.flushCloud()
+	l.takeAll()
 	l.endRelays()
 	l.apply(l.core.Close(l.now(), l.fx[:0]))
-	errs = append(errs, l.flush())
+	errs = append(errs, l.flushLocal())
+	l.flushCloud()
 	l.log.Info("node ended", "uptime", l.now().Round(time.Millisecond))
 	return errors.Join(errs...)
 }

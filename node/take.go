@@ -10,7 +10,8 @@ const (
 	// burst is how many messages of each flow are taken before the timer is
 	// looked at.
 	burst = 256
-	// flushTimeout bounds the wait for the servers in this very process.
+	// flushTimeout bounds the wait for a server, which is mostly in this very
+	// process.
 	flushTimeout = 5 * time.Second
 )
 
@@ -66,27 +67,28 @@ func (l *loop) takeMore() {
 	}
 }
 
-// takeAll takes what the servers have for the node by now. The error is that of
-// flush.
-func (l *loop) takeAll() error {
-	l.clients.works() // the servers may take their time
-	err := l.flush()
+// takeAll takes what has arrived by now.
+func (l *loop) takeAll() {
 	for range max(len(l.workers), l.clients.waiting(), len(l.calls), len(l.link.Messages()))/burst + 1 {
 		l.takeMore()
 	}
-	return err
 }
 
-// flush waits until the servers have what was sent, and the node what they had
-// for it. An error is one of the local server. The cloud plane may be lost at any
-// time, and peers find out by themselves what did not reach them: that is told
+// flushLocal waits until the local server has what was sent, and the node what it
+// had for it.
+func (l *loop) flushLocal() error {
+	l.clients.works() // the server may take its time
+	return l.plane.local.FlushTimeout(flushTimeout)
+}
+
+// flushCloud is the same for the cloud plane. That may be lost at any time, and
+// peers find out by themselves what did not reach them: so it is no error, and told
 // in the log.
-func (l *loop) flush() error {
-	err := l.plane.local.FlushTimeout(flushTimeout)
-	if !l.alone {
-		lost := l.plane.cloud.FlushTimeout(flushTimeout)
-		l.lookAtCloud()
-		l.told(lost)
+func (l *loop) flushCloud() {
+	if l.alone {
+		return
 	}
-	return err
+	err := l.plane.cloud.FlushTimeout(flushTimeout)
+	l.lookAtCloud()
+	l.told(err)
 }
