@@ -28,7 +28,7 @@ func (ps *Peers) around(now time.Duration, h Home, loads []*peerLoad, nearest ti
 	spare := total - h.Arrivals // as it is: below 0 if its clients send more
 	for _, l := range loads {
 		c := capacity(l.serviceTime, l.workers)
-		if c == 0 || l.peer.draining || !l.peer.open() || ps.distant(l.peer, nearest) {
+		if c == 0 || l.trusted(1) == 0 || l.peer.draining || !l.peer.open() || ps.distant(l.peer, nearest) {
 			continue
 		}
 		others := max(0, l.demand-l.recent.Value(now))

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"iter"
 	"slices"
 	"time"
@@ -66,18 +67,19 @@ func (s served) nearEnough() bool {
 }
 
 // survey is how many tasks the peers have waiting that others may have, and the
-// shortest round trip to one that serves; 0 if none does.
+// shortest round trip that was measured to one that serves; what is taken for it, if
+// none was.
 func (ps *Peers) survey(loads []*peerLoad) (excess int, nearest time.Duration) {
 	for _, l := range loads {
 		if !l.peer.open() {
 			continue
 		}
 		excess += l.excess
-		if d := ps.roundTrip(l.peer); l.workers > 0 && (nearest == 0 || d < nearest) {
+		if d := l.peer.roundTrip; l.workers > 0 && d > 0 && (nearest == 0 || d < nearest) {
 			nearest = d
 		}
 	}
-	return excess, nearest
+	return excess, cmp.Or(nearest, ps.RoundTrip)
 }
 
 // sort makes the table anew, for who is near has changed.

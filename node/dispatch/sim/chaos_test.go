@@ -205,14 +205,12 @@ func burst(w *World, service string) error {
 		if err := w.Run(w.Now()); err != nil {
 			return err
 		}
-		own := n.Core().Capacity(0, service, "")
-		far := time.Duration(0)
+		waiting, far := n.Core().Capacity(0, service, "").Waiting, time.Duration(0)
 		for _, p := range n.Core().Peers() {
 			far = max(far, p.RoundTrip)
 		}
-		stay := mesh.Home{Workers: own.Workers, ServiceTime: own.ServiceTime}.Keep(far) // what is done here before it were there
-		if own.Waiting > stay {
-			return fmt.Errorf("%s can reach only %d of %d idle workers", n.Name(), idle-own.Waiting, idle)
+		if stay := stays(n, service, far); waiting > stay {
+			return fmt.Errorf("%s can reach only %d of %d idle workers; %d tasks may stay", n.Name(), idle-waiting, idle, stay)
 		}
 		returned := n.Core().Stats().Returned
 		if err := w.Settle(6 * time.Second); err != nil {
@@ -223,4 +221,26 @@ func burst(w *World, service string) error {
 		}
 	}
 	return nil
+}
+
+// stays is how many tasks may wait at a node that was idle: what it does before it
+// were done elsewhere, and one for each idle worker that is distant, for near ones
+// may be idle sooner.
+func stays(n *Node, service string, far time.Duration) int {
+	own := n.Core().Capacity(0, service, "")
+	stay := mesh.Home{Workers: own.Workers, ServiceTime: own.ServiceTime}.Keep(far)
+	nearest := far
+	for _, p := range n.Core().Peers() {
+		if p.RoundTrip > 0 {
+			nearest = min(nearest, p.RoundTrip)
+		}
+	}
+	for _, p := range n.Core().Peers() {
+		for _, l := range p.Services {
+			if l.Service == service && p.RoundTrip > 2*nearest {
+				stay += l.Idle
+			}
+		}
+	}
+	return stay
 }
