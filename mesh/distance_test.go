@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -11,57 +12,178 @@ func roundTrip(p *Peer, microseconds int) {
 	p.Told(time.Duration(microseconds) * time.Microsecond)
 }
 
+// kept is how many tasks wait at home before one goes, and where that goes.
+func kept(ps *Peers, h Home) (n int, to *Peer) {
+	for n = range 1000 {
+		h.Waiting, h.Excess = n+1, n+1
+		if r := ps.Overflow(0, "", h, random(1)); r.Peer != nil || !r.Later {
+			return n, r.Peer
+		}
+	}
+	return 1000, nil
+}
+
 // The node and its near peer are taken for one: what waits for their workers goes to
-// a distant peer only beyond what these do in the time of the way, though that peer
-// is idle and home alone would give up more.
+// a distant peer only beyond what these do in the time that its way is longer, though
+// that peer is idle and home alone would give up more.
 func TestDistant(t *testing.T) {
+	home := Home{Workers: 10, ServiceTime: 10 * ms, Arrivals: 500}
+	with := func(change func(*Home)) Home {
+		h := home
+		change(&h)
+		return h
+	}
+	unchanged := func(*Peer) {}
 	for _, c := range []struct {
-		what string
-		near Load // besides 10 workers, and a long queue
-		most int  // of the tasks waiting at home, that all stay
+		what   string
+		near   Load // besides 10 workers, and a long queue
+		change func(*Peer)
+		home   Home
+		want   int // tasks that stay
 	}{
-		// Twenty workers, 2,000 tasks a second, half of them spare: 28, less what waits near by.
-		{"a near peer", Load{Excess: 3, ServiceMS: 10, Spare: 500}, 25},
-		{"whose work is not for others", Load{ServiceMS: 10, Spare: 500}, 28},
-		{"that others use", Load{ServiceMS: 10, Spare: 500, Demand: 500}, 20},
-		{"that others use up", Load{ServiceMS: 10, Spare: 500, Demand: 50000}, 20},
-		{"as full as it can be", Load{ServiceMS: 10}, 14},         // a quarter of the capacity is spare, that of home; alone it keeps 13
-		{"slower than home", Load{ServiceMS: 40, Spare: 125}, 16}, // 1,250 a second: a task takes 16 ms
-		{"of unknown speed", Load{}, 13},
+		// Twenty workers, 2,000 tasks a second, half of them spare: 27, less what may come from there.
+		{"a near peer", Load{Excess: 3, ServiceMS: 10, Spare: 500}, unchanged, home, 24},
+		{"whose work is not for others", Load{ServiceMS: 10, Spare: 500}, unchanged, home, 27},
+		{"that others use", Load{ServiceMS: 10, Spare: 500, Demand: 500}, unchanged, home, 20},
+		{"that others use up", Load{ServiceMS: 10, Spare: 500, Demand: 50000}, unchanged, home, 20},
+		{"that this node uses", Load{ServiceMS: 10, Spare: 500, Demand: 500}, func(p *Peer) {
+			for range 500 {
+				p.load("").recent.Add(0)
+			}
+		}, home, 27},
+		{"without spare capacity", Load{ServiceMS: 10}, unchanged, home, 14}, // but for that of home, which keeps 13 alone
+		{"slower than home", Load{ServiceMS: 40, Spare: 125}, unchanged, home, 16},
+		{"of unknown speed", Load{}, unchanged, home, 13},
+		{"that drains", Load{ServiceMS: 10, Spare: 500}, func(p *Peer) { p.draining = true }, home, 13},
+		{"that is not reached", Load{Excess: 3, ServiceMS: 10, Spare: 500}, func(p *Peer) { p.unreachable = true }, home, 13},
+		{"that was put aside", Load{Excess: 3, ServiceMS: 10, Spare: 500}, func(p *Peer) { p.load("").aside = 1 }, home, 13},
+
+		{"home is overloaded, but not with the peer", Load{ServiceMS: 10, Spare: 500}, unchanged, with(func(h *Home) { h.Arrivals = 1200 }), 9},
+		{"both are", Load{ServiceMS: 10, Spare: 500}, unchanged, with(func(h *Home) { h.Arrivals = 1500 }), 0},
+		{"home has no workers", Load{ServiceMS: 10, Spare: 500}, unchanged, Home{}, 13},
+		{"and others use the peer", Load{ServiceMS: 10, Spare: 500, Demand: 500}, unchanged, Home{}, 0},
+		{"home does not know its speed", Load{ServiceMS: 10, Spare: 650}, unchanged, Home{Workers: 10}, 18},
+		{"the first has waited for twice the longer way", Load{ServiceMS: 10, Spare: 500}, unchanged, with(func(h *Home) { h.Oldest = 39600 * time.Microsecond }), 27},
+		{"and longer", Load{ServiceMS: 10, Spare: 500}, unchanged, with(func(h *Home) { h.Oldest = 39601 * time.Microsecond }), 13},
 	} {
 		c.near.Workers, c.near.Waiting = 10, 1000
 		for _, region := range []string{"", "eu"} {
 			ps := peersWith(c.near, Load{Workers: 100, Idle: 100, ServiceMS: 10})
-			ps.Region = region
-			roundTrip(ps.Find("a"), 200)
-			roundTrip(ps.Find("b"), 20_000)
-			ps.Find("a").region = region
-			ps.Find("b").region = "us"
-			h := Home{Workers: 10, ServiceTime: 10 * ms, Arrivals: 500}
-			r := Route{Later: true}
-			for r.Peer == nil && r.Later {
-				h.Waiting, h.Excess = h.Waiting+1, h.Excess+1
-				r = ps.Overflow(0, "", h, random(1))
-			}
-			if r.Peer != ps.Find("b") || h.Waiting != c.most+1 {
-				t.Errorf("%s, region %q: of %d waiting %+v, want %d to stay", c.what, region, h.Waiting, r, c.most)
+			near, far := ps.Find("a"), ps.Find("b")
+			ps.Region, near.region, far.region = region, region, "us"
+			roundTrip(near, 200)
+			roundTrip(far, 20_000)
+			c.change(near)
+			if got, to := kept(ps, c.home); got != c.want || to != far {
+				t.Errorf("%s, region %q: %d stay, want %d", c.what, region, got, c.want)
 			}
 		}
 	}
 }
 
+// A near peer without workers has its tasks done by the others that are near.
+func TestNearPeerWithoutWorkers(t *testing.T) {
+	ps := peersWith(Load{Workers: 10, Waiting: 1000, ServiceMS: 10, Spare: 500}, Load{Workers: 100, Idle: 100}, Load{Waiting: 4, Excess: 4})
+	for name, us := range map[string]int{"a": 200, "b": 20_000, "c": 200} {
+		roundTrip(ps.Find(name), us)
+	}
+	if n, _ := kept(ps, Home{}); n != 13-4 {
+		t.Errorf("%d stay", n)
+	}
+}
+
+// Near is who is not much farther than the nearest that was measured. Who was not
+// is near.
 func TestNearUntilMeasured(t *testing.T) {
-	ps := peersWith(Load{Workers: 10, ServiceMS: 10}, Load{Workers: 1, Idle: 1})
-	p := ps.Find("b")
-	for _, c := range []struct {
-		measured int // in microseconds; 0: not yet
-		want     bool
-	}{{0, false}, {900, false}, {901, true}} {
-		if p.roundTrip = 0; c.measured > 0 {
-			roundTrip(p, c.measured)
+	ps := peersWith(Load{Workers: 10}, Load{Workers: 10}, Load{Workers: 10}, Load{Waiting: 1})
+	for name, us := range map[string]int{"b": 35_000, "c": 70_500, "d": 100} { // d has no workers
+		roundTrip(ps.Find(name), us)
+	}
+	_, nearest := survey(ps.byService[""].near)
+	if nearest != 35*ms {
+		t.Errorf("the nearest that serves is %v away", nearest)
+	}
+	for name, want := range map[string]bool{"a": false, "b": false, "c": false} {
+		if ps.distant(ps.Find(name), nearest) != want {
+			t.Errorf("%s: want %t", name, want)
 		}
-		if got := ps.distant(p, 200*time.Microsecond); got != c.want {
-			t.Errorf("at %d µs: %t", c.measured, got)
+	}
+	if roundTrip(ps.Find("c"), 70_501+8); !ps.distant(ps.Find("c"), nearest) {
+		t.Error("c is farther than that")
+	}
+}
+
+// inRegions has forty peers, of two regions by turns, of which this node is neighbour
+// to some. None serves.
+func inRegions(format, self string, count int) (ps *Peers, near []string) {
+	ps = newPeers()
+	ps.Region, ps.RoundTrip = "eu", 2*ms
+	for i := range count {
+		if name := fmt.Sprintf(format, i); name != self {
+			p, _ := ps.Heard(0, name, 1)
+			p.State(0, State{Sequence: 1, Region: []string{"eu", "us"}[i%2]}, self)
 		}
+	}
+	near, _ = ps.Choose(self)
+	return ps, near
+}
+
+// A node that hears where others are chooses its neighbours anew.
+func TestChooseAfterAMove(t *testing.T) {
+	ps, _ := inRegions("DC%d", "DC0", 40)
+	for _, p := range ps.All() {
+		p.State(0, State{Sequence: 2, Region: p.region}, "DC0")
+	}
+	if follow, leave := ps.Choose("DC0"); follow != nil || leave != nil {
+		t.Errorf("nobody moved: %v, %v", follow, leave)
+	}
+	for _, p := range ps.All() {
+		p.State(0, State{Sequence: 3, Region: "eu"}, "DC0")
+	}
+	if follow, leave := ps.Choose("DC0"); follow == nil || leave == nil {
+		t.Errorf("half of them moved: %v, %v", follow, leave)
+	}
+}
+
+// All neighbours of this node happen to be of its region, and serve. That is full;
+// another has idle workers.
+func TestNoNeighbourElsewhere(t *testing.T) {
+	ps, near := inRegions("s5-%d", "s5-14", 41)
+	for _, name := range near {
+		if r := ps.Find(name).region; r != "eu" {
+			t.Fatalf("%s is a neighbour in %s", name, r)
+		}
+	}
+	for _, p := range ps.All() {
+		l := Load{Workers: 10, Waiting: 1000, Excess: 10, ServiceMS: 10}
+		if p.region == "us" {
+			l = Load{Workers: 20, Idle: 20, ServiceMS: 10}
+		}
+		p.State(0, State{Sequence: 2, Region: p.region, Services: []Load{l}}, "s5-14")
+	}
+	if r := ps.Overflow(0, "", Home{Waiting: 1000, Excess: 1000, Oldest: time.Hour}, random(1)); r.Peer == nil || r.Peer.region != "us" {
+		t.Errorf("%+v", r)
+	}
+}
+
+// What stays for near neighbours does not go to one that is neither.
+func TestNeighboursAreAroundInAnyCase(t *testing.T) {
+	ps, near := inRegions("DC%d", "DC0", 40)
+	home := Home{Workers: 10, ServiceTime: 10 * ms, Arrivals: 500}
+	var neighbour, other *Peer
+	for _, p := range ps.All() {
+		switch {
+		case p.region == "eu" && contains(near, p.Name):
+			neighbour = p
+		case p.region == "us" && !contains(near, p.Name):
+			other = p
+		}
+	}
+	neighbour.State(0, State{Sequence: 2, Region: "eu", Services: []Load{{Workers: 10, Waiting: 1000, ServiceMS: 10, Spare: 500}}}, "DC0")
+	other.State(0, State{Sequence: 2, Region: "us", Services: []Load{{Workers: 100, Idle: 100, ServiceMS: 10}}}, "DC0")
+	roundTrip(neighbour, 200)
+	roundTrip(other, 20_000)
+	if got, to := kept(ps, home); got != 27 || to != other {
+		t.Errorf("%d stay, then one goes to %v", got, to)
 	}
 }

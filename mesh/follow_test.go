@@ -35,20 +35,26 @@ func TestChoose(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ps, f, known := newPeers(), make(followed), make(map[string]Incarnation)
 		ps.Region = rapid.SampledFrom([]string{"", "eu"}).Draw(t, "own region")
+		sequence := uint64(0)
 		for range rapid.IntRange(1, 120).Draw(t, "steps") {
 			name := fmt.Sprintf("DC%d", rapid.IntRange(1, 60).Draw(t, "node"))
-			switch rapid.SampledFrom([]string{"come", "come", "come", "come", "many", "die", "leave", "choose"}).Draw(t, "what") {
+			sequence++
+			switch rapid.SampledFrom([]string{"come", "come", "come", "come", "many", "move", "die", "leave", "choose"}).Draw(t, "what") {
 			case "come":
-				known[name]++ // as another incarnation, if it is there, and perhaps elsewhere
+				known[name]++ // as another incarnation, if it is there
 				p, _ := ps.Heard(0, name, known[name])
-				region := rapid.SampledFrom([]string{"", "eu", "us"}).Draw(t, "region")
-				p.State(0, State{Sequence: 1, Region: region, Services: []Load{{Service: "a", Workers: 1}}}, me)
+				p.State(0, State{Sequence: sequence, Services: []Load{{Service: "a", Workers: 1}}}, me)
+			case "move": // as it seems, when its first state comes after a task
+				if p := ps.Find(name); p != nil && !p.left {
+					region := rapid.SampledFrom([]string{"", "eu", "us"}).Draw(t, "region")
+					p.State(0, State{Sequence: sequence, Region: region, Services: []Load{{Service: "a", Workers: 1}}}, me)
+				}
 			case "many":
 				for i := range FullMesh + 3 {
 					name := fmt.Sprintf("DC%d", i+1)
 					known[name]++
 					p, _ := ps.Heard(0, name, known[name])
-					p.State(0, State{Sequence: 1, Services: []Load{{Service: "a", Workers: 1}}}, me)
+					p.State(0, State{Sequence: sequence, Services: []Load{{Service: "a", Workers: 1}}}, me)
 				}
 			case "die":
 				if p := ps.Find(name); p != nil {
@@ -56,7 +62,7 @@ func TestChoose(t *testing.T) {
 				}
 			case "leave":
 				if p := ps.Find(name); p != nil {
-					p.State(0, State{Sequence: 2, Leaving: true}, me)
+					p.State(0, State{Sequence: sequence, Leaving: true}, me)
 				}
 			case "choose":
 				f.choose(t, ps)

@@ -31,7 +31,8 @@ type Member struct {
 // common rings alone leads from every node to every other. A node that comes or
 // goes changes on each ring the links beside it and no others: three of K. There
 // are ten rings, or log2 K, if that is more; so a node has 20 neighbours, or less
-// where two meet on more than one ring, as they do in a region of less than ten.
+// where two meet on more than one ring, as they must in a region of ten or fewer.
+// All of them may be of its region.
 func Neighbours(members []Member, self string) []string {
 	if len(members) <= FullMesh {
 		var others []string

@@ -100,8 +100,8 @@ func TestOverlay(t *testing.T) {
 	})
 }
 
-// A node has neighbours in its region, if there is anybody, and in others, where a
-// region that is full finds help.
+// Half of the rings lead through the node's region, which has neighbours there, if
+// there is anybody.
 func TestNeighboursAreNear(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		members := manyMembers(t, 100)
@@ -115,17 +115,13 @@ func TestNeighboursAreNear(t *testing.T) {
 		}
 		for _, m := range members {
 			near := 0
-			found := Neighbours(members, m.Name)
-			for _, name := range found {
+			for _, name := range Neighbours(members, m.Name) {
 				if region[name] == m.Region {
 					near++
 				}
 			}
 			if want := min(count[m.Region]-1, 2); near < want {
-				t.Fatalf("%s has %d neighbours of %d in a region of %d", m.Name, near, len(found), count[m.Region])
-			}
-			if count[m.Region] <= len(members)/2 && near == len(found) {
-				t.Fatalf("%s has no neighbour in another region", m.Name)
+				t.Fatalf("%s has %d neighbours in a region of %d", m.Name, near, count[m.Region])
 			}
 		}
 	})

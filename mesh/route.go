@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"time"
@@ -143,7 +144,7 @@ type Route struct {
 // it waits longer here by more than the detour.
 //
 // Neighbours are asked first, whose news are fresh. The others only if none of
-// these has a slot, and few of them serve at all.
+// these has a slot, and few of them serve at all, or none of another region.
 func (ps *Peers) Overflow(now time.Duration, service string, h Home, random *rand.Rand) Route {
 	for i := range ps.offers {
 		ps.offers[i] = ps.offers[i][:0]
@@ -152,11 +153,11 @@ func (ps *Peers) Overflow(now time.Duration, service string, h Home, random *ran
 	if !served {
 		return Route{}
 	}
-	r, slot := ps.overflow(now, s.near, h, random)
-	if slot || len(s.far) == 0 || s.nearEnough() {
+	r, slot := ps.overflow(now, h, random, s.near, nil)
+	if slot || len(s.far) == 0 || ps.nearEnough(s) {
 		return r
 	}
-	far, slot := ps.overflow(now, s.far, h, random)
+	far, slot := ps.overflow(now, h, random, s.far, s.near)
 	far.Later = far.Later || r.Later
 	if slot || r.Peer == nil {
 		return far
@@ -164,8 +165,9 @@ func (ps *Peers) Overflow(now time.Duration, service string, h Home, random *ran
 	return r
 }
 
-// overflow is Overflow to one of some peers; slot says whether that has one.
-func (ps *Peers) overflow(now time.Duration, loads []*peerLoad, h Home, random *rand.Rand) (r Route, slot bool) {
+// overflow is Overflow to one of some peers, beside others that get nothing now; slot
+// says whether that one has a slot.
+func (ps *Peers) overflow(now time.Duration, h Home, random *rand.Rand, loads, beside []*peerLoad) (r Route, slot bool) {
 	var shortest Route
 	var least time.Duration
 	later := len(loads) > mostLooked
@@ -175,8 +177,13 @@ func (ps *Peers) overflow(now time.Duration, loads []*peerLoad, h Home, random *
 		}
 		loads = loads[:mostLooked]
 	}
-	excess, nearest := ps.survey(loads)
+	excess, nearest := survey(loads)
+	if _, d := survey(beside); nearest == 0 || d > 0 && d < nearest {
+		nearest = d
+	}
+	nearest = cmp.Or(nearest, ps.RoundTrip)
 	var around Home // with the peers that are near; for those that are not
+	var known bool  // whether it was asked for
 	for i, found := 0, 0; i < len(loads) && found < choices; i++ {
 		l := shuffle(loads, i, random)
 		p := l.peer
@@ -190,10 +197,10 @@ func (ps *Peers) overflow(now time.Duration, loads []*peerLoad, h Home, random *
 			continue
 		}
 		if ps.distant(p, nearest) {
-			if around.Workers == 0 {
-				around = ps.around(now, h, loads, nearest)
+			if !known {
+				around, known = ps.around(now, h, nearest, loads, beside), true
 			}
-			if around.Waiting <= around.Keep(roundTrip) {
+			if around.Waiting <= around.Keep(roundTrip-nearest) {
 				later = true
 				continue
 			}

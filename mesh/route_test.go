@@ -270,7 +270,7 @@ func TestOverflowLooksAtSome(t *testing.T) {
 // It is two that are chosen from, whoever else is nearer, and has no worker, or
 // none that is idle: a large peer does not draw all.
 func TestTwoChoices(t *testing.T) {
-	for name, near := range map[string]Load{"serves not": {}, "is full": {Workers: 1}} {
+	for name, near := range map[string]Load{"serves not": {}, "is full": {Workers: 1}, "has a slot to come": {Workers: 1, ServiceMS: 1, Spare: 1e6}} {
 		ps := peersWith(append([]Load{near, {Workers: 1000, Idle: 1000}}, slices.Repeat([]Load{{Workers: 10, Idle: 10}}, 20)...)...)
 		p := ps.Find("a")
 		p.Asked(0)

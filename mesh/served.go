@@ -1,7 +1,6 @@
 package mesh
 
 import (
-	"cmp"
 	"iter"
 	"slices"
 	"time"
@@ -55,21 +54,22 @@ func (ps *Peers) add(l *peerLoad) {
 }
 
 // nearEnough reports whether so many neighbours serve that old news of others
-// bring nothing but tasks that come back (docs/routing.md).
-func (s served) nearEnough() bool {
-	serving := 0
+// bring nothing but tasks that come back (docs/routing.md); and, if there are
+// regions, one of another among them, which helps when this one is full.
+func (ps *Peers) nearEnough(s served) bool {
+	serving, away := 0, !ps.elsewhere
 	for _, l := range s.near {
 		if l.workers > 0 && !l.peer.draining && l.peer.open() {
 			serving++
+			away = away || l.peer.region != ps.Region
 		}
 	}
-	return serving >= minRings
+	return serving >= minRings && away
 }
 
 // survey is how many tasks the peers have waiting that others may have, and the
-// shortest round trip that was measured to one that serves; what is taken for it, if
-// none was.
-func (ps *Peers) survey(loads []*peerLoad) (excess int, nearest time.Duration) {
+// shortest round trip that was measured to one that serves; 0 if none was.
+func survey(loads []*peerLoad) (excess int, nearest time.Duration) {
 	for _, l := range loads {
 		if !l.peer.open() {
 			continue
@@ -79,7 +79,7 @@ func (ps *Peers) survey(loads []*peerLoad) (excess int, nearest time.Duration) {
 			nearest = d
 		}
 	}
-	return excess, cmp.Or(nearest, ps.RoundTrip)
+	return excess, nearest
 }
 
 // sort makes the table anew, for who is near has changed.

@@ -71,7 +71,7 @@ func (p *people) hear(now time.Time, name string, data []byte) {
 	p.nodes[name] = next
 }
 
-// identity is what a node says of itself that does not change.
+// identity is what a node says of itself, besides its load.
 func identity(s mesh.State) string {
 	up := (time.Duration(s.UptimeMS) * time.Millisecond).Round(100 * time.Millisecond)
 	text := fmt.Sprintf("up %s, incarnation %s", up, s.Incarnation)

@@ -209,7 +209,7 @@ func burst(w *World, service string) error {
 		for _, p := range n.Core().Peers() {
 			far = max(far, p.RoundTrip)
 		}
-		if stay := stays(n, service, far); waiting > stay {
+		if stay := stays(w, n, service, far); waiting > stay {
 			return fmt.Errorf("%s can reach only %d of %d idle workers; %d tasks may stay", n.Name(), idle-waiting, idle, stay)
 		}
 		returned := n.Core().Stats().Returned
@@ -223,24 +223,28 @@ func burst(w *World, service string) error {
 	return nil
 }
 
-// stays is how many tasks may wait at a node that was idle: what it does before it
-// were done elsewhere, and one for each idle worker that is distant, for near ones
-// may be idle sooner.
-func stays(n *Node, service string, far time.Duration) int {
+// stays is how many tasks may wait at an idle node at most: what it, or it and the
+// peers near it, do sooner than those that are far could.
+func stays(w *World, n *Node, service string, far time.Duration) int {
 	own := n.Core().Capacity(0, service, "")
-	stay := mesh.Home{Workers: own.Workers, ServiceTime: own.ServiceTime}.Keep(far)
+	home := mesh.Home{Workers: own.Workers, ServiceTime: own.ServiceTime}
+	around, trip := home, make(map[string]time.Duration)
 	nearest := far
 	for _, p := range n.Core().Peers() {
-		if p.RoundTrip > 0 {
+		if trip[p.Name] = p.RoundTrip; p.RoundTrip > 0 {
 			nearest = min(nearest, p.RoundTrip)
 		}
 	}
-	for _, p := range n.Core().Peers() {
-		for _, l := range p.Services {
-			if l.Service == service && p.RoundTrip > 2*nearest {
-				stay += l.Idle
+	if far <= 2*nearest+500*time.Microsecond {
+		return home.Keep(far)
+	}
+	for _, p := range w.Nodes() {
+		if l := p.Core().Capacity(0, service, ""); p != n && p.Up() && trip[p.Name()] <= 2*nearest+500*time.Microsecond && l.ServiceTime > 0 {
+			around.Workers += l.Workers
+			if around.ServiceTime == 0 || l.ServiceTime < around.ServiceTime {
+				around.ServiceTime = l.ServiceTime // the fastest
 			}
 		}
 	}
-	return stay
+	return max(home.Keep(far), around.Keep(far))
 }
