@@ -63,6 +63,7 @@ more than 1,000 nodes each knows of its neighbours only, for want of memory.`,
 	f.DurationVar(&c.Delay, "delay", c.Delay, "of a message from node to node, one way")
 	f.IntVar(&c.Regions, "regions", 1, "that the nodes are divided into, and told of (MESH_REGION)")
 	f.DurationVar(&c.Far, "far", c.Far, "the --delay between two regions")
+	f.BoolVar(&c.Untold, "untold", false, "nodes do not know their regions, and go by round trips")
 	f.Var((*serviceFlag)(&c.Service), "service", "time on a worker: "+forecast.ServiceForms)
 	f.StringVar((*string)(&c.Arrivals), "arrivals", string(c.Arrivals), "poisson; onoff: four times the load for about a second, then none for three; batch: ten at once")
 	f.IntVar(&c.Tasks, "tasks", c.Tasks, "how many")

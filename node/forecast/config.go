@@ -33,6 +33,7 @@ type Config struct {
 	Delay   time.Duration // of a message between two nodes, one way
 	Regions int           // that the nodes are divided into, in blocks; 0 and 1: one
 	Far     time.Duration // of a message between two regions, one way
+	Untold  bool          // nodes do not know their regions: they go by round trips
 
 	Service  Service
 	Arrivals Arrivals
@@ -92,6 +93,7 @@ func (c Config) Faults() []string {
 	need(c.Regions >= 0 && c.Regions <= max(1, c.Nodes), "regions: from 1 to the number of nodes")
 	need(c.Far >= 0 && c.Far <= maxTime, "far: from 0 to %v", maxTime)
 	need(c.Regions > 1 || c.Far == 0, "far: needs regions")
+	need(c.Regions > 1 || !c.Untold, "untold: needs regions")
 	need(c.Regions <= 1 || c.Far >= c.Delay, "far: not below delay")
 	need(c.Tasks >= 1 && c.Tasks <= maxTasks, "tasks: from 1 to %d", maxTasks)
 	need(c.Loss >= 0 && c.Loss <= 0.5, "loss: from 0 to 0.5")

@@ -18,6 +18,7 @@ func TestAnyQuestionIsAnswered(t *testing.T) {
 		c.Slow, c.SlowFraction = rapid.Float64Range(1, 3).Draw(t, "slow"), rapid.Float64Range(0.01, 1).Draw(t, "slow fraction")
 		c.Delay = time.Duration(rapid.Int64Range(0, int64(100*time.Millisecond)).Draw(t, "delay"))
 		if c.Regions = rapid.IntRange(1, c.Nodes).Draw(t, "regions"); c.Regions > 1 {
+			c.Untold = rapid.Bool().Draw(t, "untold")
 			c.Far = 3 * c.Delay
 		}
 		service := rapid.SampledFrom([]string{"exp:10ms", "det:1us", "lognormal:100ms", "bimodal:1ms,100ms,0.9"}).Draw(t, "service")

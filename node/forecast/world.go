@@ -206,7 +206,7 @@ func (w *world) runs(t *task, node int32) time.Duration {
 
 // regionName is what a node was told of where it is, as by MESH_REGION.
 func (w *world) regionName(node int32) string {
-	if w.cfg.Regions <= 1 {
+	if w.cfg.Regions <= 1 || w.cfg.Untold {
 		return ""
 	}
 	return strconv.Itoa(w.region[node] + 1)

@@ -180,6 +180,7 @@ func TestFaultsNameTheSetting(t *testing.T) {
 		"delay:":         func(c *Config) { c.Delay = -1 },
 		"regions:":       func(c *Config) { c.Regions, c.Far = 4, ms(1) },
 		"far:":           func(c *Config) { c.Far = ms(1) },
+		"untold:":        func(c *Config) { c.Untold = true },
 		"tasks:":         func(c *Config) { c.Tasks = 0 },
 		"tasks: so":      func(c *Config) { c.Tasks, c.Service.Mean = maxTasks, time.Hour },
 		"loss:":          func(c *Config) { c.Loss = 1 },

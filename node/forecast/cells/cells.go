@@ -49,6 +49,9 @@ func regions(n int, far float64) func(*forecast.Config) {
 	return func(c *forecast.Config) { c.Regions, c.Far = n, time.Duration(far*float64(ms)) }
 }
 
+// untold leaves it to the nodes to find out how far the others are.
+func untold(c *forecast.Config) { c.Untold = true }
+
 // few is for cells in which a tenth of the nodes is hot.
 func few(times float64) func(*forecast.Config) {
 	return func(c *forecast.Config) { c.Hot, c.HotFraction = times, 0.1 }
@@ -115,6 +118,10 @@ func groups() []group {
 			of(100, 100, 1, 5, 0.9, "exp:10ms", hot(2), many), of(100, 100, 1, 5, 0.95, "exp:10ms", hot(2), many), of(100, 100, 1, 20, 0.9, "exp:10ms", hot(2), many),
 			of(1000, 20, 1, 5, 0.9, "exp:10ms", hot(2), many), of(1000, 20, 1, 5, 0.95, "exp:10ms", hot(2), many), of(1000, 20, 1, 20, 0.9, "exp:10ms", hot(2), many), of(1000, 20, 1, 20, 0.9, "exp:10ms", many),
 			of(100, 20, 1, 20, 0.55, "exp:100ms", few(2), regions(3, 40)), of(100, 20, 1, 20, 0.9, "exp:100ms", regions(10, 40)),
+		}},
+		{"Regions that nodes were not told of", []cell{
+			of(12, 100, 0.2, 5, 0.8, "exp:100ms", hot(2), regions(3, 40), untold), of(12, 100, 0.2, 20, 0.95, "exp:100ms", regions(3, 40), untold),
+			of(100, 20, 1, 20, 0.55, "exp:100ms", few(2), regions(3, 40), untold),
 		}},
 	}
 }

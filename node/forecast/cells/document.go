@@ -81,6 +81,9 @@ func (c cell) name() string {
 	if c.Regions > 1 {
 		name += fmt.Sprintf(" %d regions, %v", c.Regions, c.Far)
 	}
+	if c.Untold {
+		name += ", untold"
+	}
 	for _, k := range c.Kills {
 		name += fmt.Sprintf(", one dies at %v", k.At)
 	}
