@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"github.com/brokermesh/brokermesh/mesh"
@@ -136,24 +135,4 @@ func TestDrainTimeout(t *testing.T) {
 	m.Await("DC1", "the goodbye", func(v node.View) bool { return len(v.Peers) == 0 })
 	m.Work("DC1", 1, echo)
 	wantAnswer(t, receive(t, guest), "guest", "DC1")
-}
-
-// A node that ends while the cloud plane does not answer ends all the same: it begins
-// at once, and what it has in hand is done. That its goodbye reached nobody is no error
-// of its own: its peers notice.
-func TestDrainWithoutCloudPlane(t *testing.T) {
-	t.Parallel()
-	way := newSluice(t, startPlane(t, server.RANDOM_PORT, 1<<20).Addr().String())
-	m := nodetest.Start(t, 1, patient, nodetest.WithConfig(func(c *node.Config) { c.CloudURL = "nats://" + way.addr }))
-	g := newGate()
-	m.Work("DC1", 1, g.handle)
-	client := m.Client("DC1")
-	answer := ask(t, client, task("in hand"))
-	receive(t, g.began)
-	way.shut()
-	ended := shutdown(m, "DC1") // checks that Run returns nil
-	awaitDraining(t, client)
-	close(g.open)
-	wantAnswer(t, receive(t, answer), "in hand", "DC1")
-	receive(t, ended)
 }

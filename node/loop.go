@@ -140,13 +140,15 @@ func (l *loop) subscribe() error {
 	if err := l.link.Join(); err != nil {
 		return err
 	}
-	for _, nc := range []*nats.Conn{l.plane.local, l.plane.system, l.plane.cloud} {
-		if !nc.IsConnected() {
-			continue // an existing NATS that cannot be reached now
-		}
+	for _, nc := range []*nats.Conn{l.plane.local, l.plane.system} {
 		if err := nc.FlushTimeout(startTimeout); err != nil {
 			return fmt.Errorf("subscribe: %w", err)
 		}
+	}
+	if l.plane.cloud.IsConnected() {
+		// An existing NATS may be lost at any time. The node begins without it, and
+		// nats.go subscribes when it is back.
+		l.told(l.plane.cloud.FlushTimeout(startTimeout))
 	}
 	return nil
 }

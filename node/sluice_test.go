@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"bytes"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -11,17 +12,19 @@ import (
 // passes any more, as behind a switch that died.
 type sluice struct {
 	addr string // where it is entered
+	at   []byte // what shuts it; empty: nothing does by itself
 	dry  atomic.Bool
 }
 
-// newSluice opens a way to an address, until the test ends.
-func newSluice(t testing.TB, to string) *sluice {
+// newSluice opens a way to an address, until the test ends. The first bytes that
+// contain at, if that is not "", shut it.
+func newSluice(t testing.TB, to, at string) *sluice {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &sluice{addr: listener.Addr().String()}
+	s := &sluice{addr: listener.Addr().String(), at: []byte(at)}
 	var flows sync.WaitGroup
 	ended := make(chan struct{})
 	flows.Go(func() {
@@ -63,6 +66,9 @@ func (s *sluice) flow(to, from net.Conn) {
 		n, err := from.Read(buf)
 		if err != nil {
 			return
+		}
+		if len(s.at) > 0 && bytes.Contains(buf[:n], s.at) {
+			s.shut()
 		}
 		if s.dry.Load() {
 			continue

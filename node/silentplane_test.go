@@ -1,0 +1,48 @@
+package node_test
+
+import (
+	"testing"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/brokermesh/brokermesh/node"
+	"github.com/brokermesh/brokermesh/node/nodetest"
+)
+
+// behind has nodes reach an existing NATS by a sluice.
+func behind(way *sluice) nodetest.Option {
+	return nodetest.WithConfig(func(c *node.Config) { c.CloudURL = "nats://" + way.addr })
+}
+
+// The cloud plane falls silent while a node subscribes to it. The node begins
+// without, as it does when there is none to begin with.
+func TestStartWhileTheCloudPlaneIsLost(t *testing.T) {
+	t.Parallel()
+	way := newSluice(t, startPlane(t, server.RANDOM_PORT, 1<<20).Addr().String(), "SUB cloud.DC1")
+	m := nodetest.Start(t, 1, patient, behind(way))
+	if !way.dry.Load() {
+		t.Fatal("it did not fall silent")
+	}
+	m.Work("DC1", 1, echo)
+	wantAnswer(t, receive(t, ask(t, m.Client("DC1"), task("x"))), "x", "DC1")
+}
+
+// A node that ends while the cloud plane does not answer ends all the same: it begins
+// at once, and what it has in hand is done. That its goodbye reached nobody is no error
+// of its own: its peers notice.
+func TestDrainWithoutCloudPlane(t *testing.T) {
+	t.Parallel()
+	way := newSluice(t, startPlane(t, server.RANDOM_PORT, 1<<20).Addr().String(), "")
+	m := nodetest.Start(t, 1, patient, behind(way))
+	g := newGate()
+	m.Work("DC1", 1, g.handle)
+	client := m.Client("DC1")
+	answer := ask(t, client, task("in hand"))
+	receive(t, g.began)
+	way.shut()
+	ended := shutdown(m, "DC1") // checks that Run returns nil
+	awaitDraining(t, client)
+	close(g.open)
+	wantAnswer(t, receive(t, answer), "in hand", "DC1")
+	receive(t, ended)
+}
