@@ -6,7 +6,7 @@ import "time"
 func farthest(shortest time.Duration) time.Duration { return 2*shortest + 500*time.Microsecond }
 
 // distant reports whether a peer is not near: of another region than this node, if
-// that was told one, or else farther than the nearest by some measure. One that was
+// that was told one, or else beyond what is as good as the nearest; then one that was
 // not measured yet is near.
 func (ps *Peers) distant(p *Peer, nearest time.Duration) bool {
 	if ps.Region != "" {

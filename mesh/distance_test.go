@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -55,7 +56,17 @@ func TestDistant(t *testing.T) {
 		{"slower than home", Load{ServiceMS: 40, Spare: 125}, unchanged, home, 16},
 		{"of unknown speed", Load{}, unchanged, home, 13},
 		{"that drains", Load{ServiceMS: 10, Spare: 500}, func(p *Peer) { p.draining = true }, home, 13},
-		{"that is not reached", Load{Excess: 3, ServiceMS: 10, Spare: 500}, func(p *Peer) { p.unreachable = true }, home, 13},
+		{"that is not reached, beside one that is", Load{Excess: 3, ServiceMS: 10, Spare: 500}, func(p *Peer) {
+			p.unreachable = true
+			q, _ := p.peers.Heard(0, "c", 1)
+			q.region = p.region
+			q.State(0, State{Sequence: 1, Region: p.region, Services: []Load{{Workers: 10, Waiting: 1000, ServiceMS: 10, Spare: 500}}}, me)
+			roundTrip(q, 200)
+		}, home, 27},
+		{"that was not measured, of a region", Load{ServiceMS: 10, Spare: 500}, func(p *Peer) {
+			p.peers.Region, p.region = "eu", "eu"
+			p.roundTrip = 0 // taken for 2 ms
+		}, home, 25},
 		{"that was put aside", Load{Excess: 3, ServiceMS: 10, Spare: 500}, func(p *Peer) { p.load("").aside = 1 }, home, 13},
 
 		{"home is overloaded, but not with the peer", Load{ServiceMS: 10, Spare: 500}, unchanged, with(func(h *Home) { h.Arrivals = 1200 }), 9},
@@ -75,7 +86,7 @@ func TestDistant(t *testing.T) {
 			roundTrip(far, 20_000)
 			c.change(near)
 			if got, to := kept(ps, c.home); got != c.want || to != far {
-				t.Errorf("%s, region %q: %d stay, want %d", c.what, region, got, c.want)
+				t.Errorf("%s, region %q: %d stay, want %d; then one goes to %v", c.what, region, got, c.want, to)
 			}
 		}
 	}
@@ -99,22 +110,34 @@ func TestNearUntilMeasured(t *testing.T) {
 	for name, us := range map[string]int{"b": 35_000, "c": 70_500, "d": 100} { // d has no workers
 		roundTrip(ps.Find(name), us)
 	}
-	_, nearest := survey(ps.byService[""].near)
+	_, nearest := ps.survey(ps.byService[""].near)
 	if nearest != 35*ms {
 		t.Errorf("the nearest that serves is %v away", nearest)
 	}
-	for name, want := range map[string]bool{"a": false, "b": false, "c": false} {
-		if ps.distant(ps.Find(name), nearest) != want {
-			t.Errorf("%s: want %t", name, want)
+	for _, name := range []string{"a", "b", "c"} {
+		if ps.distant(ps.Find(name), nearest) {
+			t.Errorf("%s is near", name)
 		}
 	}
-	if roundTrip(ps.Find("c"), 70_501+8); !ps.distant(ps.Find("c"), nearest) {
+	if ps.Find("c").roundTrip++; !ps.distant(ps.Find("c"), nearest) {
 		t.Error("c is farther than that")
 	}
 }
 
-// inRegions has forty peers, of two regions by turns, of which this node is neighbour
-// to some. None serves.
+// Idle peers that are far do not hide one that is near.
+func TestFarPeersHideNobody(t *testing.T) {
+	ps := peersWith(slices.Repeat([]Load{{Workers: 1, Idle: 1}}, 21)...)
+	for _, p := range ps.All() {
+		roundTrip(p, 20_000)
+	}
+	ps.Find("a").roundTrip = 200 * time.Microsecond
+	if got := picks(ps, 0, Home{Waiting: 1, Excess: 1}, 500); got["a"] != 500 {
+		t.Errorf("the near one is picked %d times of 500", got["a"])
+	}
+}
+
+// inRegions is a mesh of so many nodes, of two regions by turns, as one of them knows
+// it, with the names of its neighbours. None serves.
 func inRegions(format, self string, count int) (ps *Peers, near []string) {
 	ps = newPeers()
 	ps.Region, ps.RoundTrip = "eu", 2*ms
@@ -149,20 +172,44 @@ func TestChooseAfterAMove(t *testing.T) {
 // another has idle workers.
 func TestNoNeighbourElsewhere(t *testing.T) {
 	ps, near := inRegions("s5-%d", "s5-14", 41)
+	load := func(region string, l Load) {
+		for _, p := range ps.All() {
+			if p.region == region {
+				p.State(0, State{Sequence: p.sequence + 1, Region: region, Services: []Load{l}}, "s5-14")
+			}
+		}
+	}
 	for _, name := range near {
 		if r := ps.Find(name).region; r != "eu" {
 			t.Fatalf("%s is a neighbour in %s", name, r)
 		}
 	}
-	for _, p := range ps.All() {
-		l := Load{Workers: 10, Waiting: 1000, Excess: 10, ServiceMS: 10}
-		if p.region == "us" {
-			l = Load{Workers: 20, Idle: 20, ServiceMS: 10}
-		}
-		p.State(0, State{Sequence: 2, Region: p.region, Services: []Load{l}}, "s5-14")
+	if len(near) < minRings {
+		t.Fatalf("only %d neighbours", len(near))
 	}
-	if r := ps.Overflow(0, "", Home{Waiting: 1000, Excess: 1000, Oldest: time.Hour}, random(1)); r.Peer == nil || r.Peer.region != "us" {
-		t.Errorf("%+v", r)
+	full, idle := Load{Workers: 10, Waiting: 1000, Excess: 10, ServiceMS: 10}, Load{Workers: 20, Idle: 20, ServiceMS: 10}
+	home := Home{Waiting: 1000, Excess: 1000}
+	load("eu", full)
+	load("us", idle)
+	if r := ps.Overflow(0, "", home, random(1)); r.Peer == nil || r.Peer.region != "us" {
+		t.Errorf("with idle workers elsewhere: %+v", r)
+	}
+	// Those in the region that are no neighbours are not looked at: their news are old.
+	load("us", Load{})
+	for _, p := range ps.All() {
+		if p.region == "eu" && !p.near {
+			p.State(0, State{Sequence: p.sequence + 1, Region: "eu", Services: []Load{idle}}, "s5-14")
+		}
+	}
+	if r := ps.Overflow(0, "", home, random(1)); r.Peer != nil && !r.Peer.near {
+		t.Errorf("with nobody elsewhere who serves: %+v", r)
+	}
+	// Nor are those elsewhere, once a neighbour is one of them.
+	load("us", idle)
+	p := ps.Find(near[0])
+	p.State(0, State{Sequence: p.sequence + 1, Region: "us", Services: []Load{full}}, "s5-14")
+	if r := ps.Overflow(0, "", home, random(1)); r.Peer != nil && !r.Peer.near {
+		t.Errorf("with a neighbour elsewhere: %+v", r)
 	}
 }
 

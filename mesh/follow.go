@@ -17,11 +17,9 @@ func (ps *Peers) Choose(self string) (follow, leave []string) {
 	ps.changed = false
 	members := make([]Member, 1, 1+len(ps.list))
 	members[0] = Member{self, ps.Region}
-	ps.elsewhere = false
 	for _, p := range ps.list {
 		if !p.left {
 			members = append(members, Member{p.Name, p.region})
-			ps.elsewhere = ps.elsewhere || ps.Region != "" && p.region != ps.Region
 		}
 	}
 	was := ps.followed

@@ -100,8 +100,7 @@ func TestOverlay(t *testing.T) {
 	})
 }
 
-// Half of the rings lead through the node's region, which has neighbours there, if
-// there is anybody.
+// A node has neighbours in its region, if there is anybody else.
 func TestNeighboursAreNear(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		members := manyMembers(t, 100)
@@ -125,6 +124,28 @@ func TestNeighboursAreNear(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Of a hundred nodes in four regions, half of the rings bring ten neighbours of the
+// region, less those that meet twice, and the others a quarter of ten.
+func TestHalfOfTheRingsAreNear(t *testing.T) {
+	var members []Member
+	region := make(map[string]string)
+	for i := range 100 {
+		m := Member{fmt.Sprintf("DC%d", i), fmt.Sprint("r", i%4)}
+		members = append(members, m)
+		region[m.Name] = m.Region
+	}
+	near, all := 0, 0
+	for link := range linksOf(members) {
+		all++
+		if region[link[0]] == region[link[1]] {
+			near++
+		}
+	}
+	if near < 950 || near > 1150 || all < 1650 || all > 1900 {
+		t.Errorf("%d of %d neighbours are near", near, all)
+	}
 }
 
 // A node that comes or goes changes the links beside it, of which there are three

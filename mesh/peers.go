@@ -23,7 +23,6 @@ type Peers struct {
 	byService map[string]served // the peers' loads
 	sparse    bool              // more than FullMesh: some of them are no neighbours
 	followed  []string          // the neighbours then, in order of name
-	elsewhere bool              // there are peers of other regions than this node's
 	changed   bool              // the list, since the neighbours were chosen
 	nearest   time.Duration     // shortest round trip to a peer; 0: to be found out
 	offers    [ranks][]offer    // scratch
@@ -156,7 +155,7 @@ func (ps *Peers) Serves(service string) bool {
 // Wants reports whether some peer that hears this node's news has tasks of the
 // service waiting that others may have.
 func (ps *Peers) Wants(service string) bool {
-	excess, _ := survey(ps.byService[service].near)
+	excess, _ := ps.survey(ps.byService[service].near)
 	return excess > 0
 }
 

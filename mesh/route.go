@@ -30,7 +30,8 @@ type Route struct {
 // it waits longer here by more than the detour.
 //
 // Neighbours are asked first, whose news are fresh. The others only if none of
-// these has a slot, and few of them serve at all, or none of another region.
+// these has a slot, and few of them serve at all; or those of other regions, if none
+// of the neighbours that serve is of another.
 func (ps *Peers) Overflow(now time.Duration, service string, h Home, random *rand.Rand) Route {
 	for i := range ps.offers {
 		ps.offers[i] = ps.offers[i][:0]
@@ -40,10 +41,14 @@ func (ps *Peers) Overflow(now time.Duration, service string, h Home, random *ran
 		return Route{}
 	}
 	r, slot := ps.overflow(now, h, random, s.near, nil)
-	if slot || len(s.far) == 0 || ps.nearEnough(s) {
+	if slot {
 		return r
 	}
-	far, slot := ps.overflow(now, h, random, s.far, s.near)
+	loads := ps.beyond(s)
+	if len(loads) == 0 {
+		return r
+	}
+	far, slot := ps.overflow(now, h, random, loads, s.near)
 	far.Later = far.Later || r.Later
 	if slot || r.Peer == nil {
 		return far
@@ -63,13 +68,13 @@ func (ps *Peers) overflow(now time.Duration, h Home, random *rand.Rand, loads, b
 		}
 		loads = loads[:mostLooked]
 	}
-	excess, nearest := survey(loads)
-	if _, d := survey(beside); nearest == 0 || d > 0 && d < nearest {
+	excess, nearest := ps.survey(loads)
+	if _, d := ps.survey(beside); nearest == 0 || d > 0 && d < nearest {
 		nearest = d
 	}
 	nearest = cmp.Or(nearest, ps.RoundTrip)
 	var around Home // with the peers that are near; for those that are not
-	var known bool  // whether it was asked for
+	var known bool  // whether that was worked out
 	for i, found := 0, 0; i < len(loads) && found < choices; i++ {
 		l := shuffle(loads, i, random)
 		p := l.peer

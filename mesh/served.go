@@ -53,29 +53,45 @@ func (ps *Peers) add(l *peerLoad) {
 	ps.byService[l.service] = s
 }
 
-// nearEnough reports whether so many neighbours serve that old news of others
-// bring nothing but tasks that come back (docs/routing.md); and, if there are
-// regions, one of another among them, which helps when this one is full.
-func (ps *Peers) nearEnough(s served) bool {
-	serving, away := 0, !ps.elsewhere
+// beyond returns those to look at if no neighbour has a slot. None if so many
+// neighbours serve that old news of others bring nothing but tasks that come back
+// (docs/routing.md); if these are all of the node's region, the peers of other
+// regions, which help when this one is full.
+func (ps *Peers) beyond(s served) []*peerLoad {
+	serving, abroad := 0, ps.Region == ""
 	for _, l := range s.near {
 		if l.workers > 0 && !l.peer.draining && l.peer.open() {
 			serving++
-			away = away || l.peer.region != ps.Region
+			abroad = abroad || l.peer.region != ps.Region
 		}
 	}
-	return serving >= minRings && away
+	switch {
+	case serving < minRings:
+		return s.far
+	case abroad:
+		return nil
+	}
+	n := 0
+	for i, l := range s.far {
+		if l.peer.region != ps.Region {
+			s.far[i], s.far[n] = s.far[n], l
+			n++
+		}
+	}
+	return s.far[:n]
 }
 
 // survey is how many tasks the peers have waiting that others may have, and the
-// shortest round trip that was measured to one that serves; 0 if none was.
-func survey(loads []*peerLoad) (excess int, nearest time.Duration) {
+// shortest round trip that was measured to one that serves, in this node's region if
+// it was told one; 0 if none was.
+func (ps *Peers) survey(loads []*peerLoad) (excess int, nearest time.Duration) {
 	for _, l := range loads {
 		if !l.peer.open() {
 			continue
 		}
 		excess += l.excess
-		if d := l.peer.roundTrip; l.workers > 0 && d > 0 && (nearest == 0 || d < nearest) {
+		d := l.peer.roundTrip
+		if l.workers > 0 && d > 0 && (nearest == 0 || d < nearest) && (ps.Region == "" || l.peer.region == ps.Region) {
 			nearest = d
 		}
 	}

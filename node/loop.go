@@ -145,11 +145,14 @@ func (l *loop) subscribe() error {
 			return fmt.Errorf("subscribe: %w", err)
 		}
 	}
-	if l.plane.cloud.IsConnected() {
-		// An existing NATS may be lost at any time. The node begins without it, and
-		// nats.go subscribes when it is back.
-		l.told(l.plane.cloud.FlushTimeout(startTimeout))
+	if !l.plane.cloud.IsConnected() {
+		return nil // an existing NATS that cannot be reached now
 	}
+	err := l.plane.cloud.FlushTimeout(flushTimeout)
+	if err != nil && l.node.cloud.server != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	l.told(err) // it was lost just now: nats.go subscribes when it is back
 	return nil
 }
 

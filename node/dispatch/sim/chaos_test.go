@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/brokermesh/brokermesh/mesh"
@@ -205,7 +206,7 @@ func burst(w *World, service string) error {
 		if err := w.Run(w.Now()); err != nil {
 			return err
 		}
-		waiting, far := n.Core().Capacity(0, service, "").Waiting, time.Duration(0)
+		waiting, far := n.Core().Capacity(0, service, "").Waiting, time.Millisecond // as it is taken for, until it is measured
 		for _, p := range n.Core().Peers() {
 			far = max(far, p.RoundTrip)
 		}
@@ -231,7 +232,9 @@ func stays(w *World, n *Node, service string, far time.Duration) int {
 	around, trip := home, make(map[string]time.Duration)
 	nearest := far
 	for _, p := range n.Core().Peers() {
-		if trip[p.Name] = p.RoundTrip; p.RoundTrip > 0 {
+		trip[p.Name] = p.RoundTrip
+		serves := slices.ContainsFunc(p.Services, func(l mesh.Load) bool { return l.Service == service && l.Workers > 0 })
+		if serves && p.RoundTrip > 0 {
 			nearest = min(nearest, p.RoundTrip)
 		}
 	}
