@@ -61,7 +61,7 @@ more than 1,000 nodes each knows of its neighbours only, for want of memory.`,
 	f.Float64Var(&c.Slow, "slow", c.Slow, "how many times longer a task takes at the slow nodes; 0: none is slow")
 	f.Float64Var(&c.SlowFraction, "slow-fraction", c.SlowFraction, "part of the nodes that is slow: the last ones")
 	f.DurationVar(&c.Delay, "delay", c.Delay, "of a message from node to node, one way")
-	f.IntVar(&c.Regions, "regions", 1, "that the nodes are divided into, and told of (MESH_REGION)")
+	f.IntVar(&c.Regions, "regions", 1, "that the nodes are divided into; they know theirs (MESH_REGION), but for --untold")
 	f.DurationVar(&c.Far, "far", c.Far, "the --delay between two regions")
 	f.BoolVar(&c.Untold, "untold", false, "nodes do not know their regions, and go by round trips")
 	f.Var((*serviceFlag)(&c.Service), "service", "time on a worker: "+forecast.ServiceForms)
