@@ -5,12 +5,16 @@ import "time"
 // farthest is the round trip that is as good as the shortest.
 func farthest(shortest time.Duration) time.Duration { return 2*shortest + 500*time.Microsecond }
 
+// abroad reports whether a peer is in another region than this node, which was told
+// its own.
+func (ps *Peers) abroad(p *Peer) bool { return ps.Region != "" && p.region != ps.Region }
+
 // distant reports whether a peer is not near: of another region than this node, if
 // that was told one, or else beyond what is as good as the nearest; then one that was
 // not measured yet is near.
 func (ps *Peers) distant(p *Peer, nearest time.Duration) bool {
 	if ps.Region != "" {
-		return p.region != ps.Region
+		return ps.abroad(p)
 	}
 	return p.roundTrip > farthest(nearest)
 }
@@ -37,7 +41,7 @@ func (ps *Peers) around(now time.Duration, h Home, nearest time.Duration, lists 
 			}
 			all.Waiting += l.excess
 			c := capacity(l.serviceTime, l.workers)
-			if c == 0 || l.peer.draining || l.trusted(1) == 0 {
+			if c == 0 || !l.serves() || l.trusted(1) == 0 {
 				continue
 			}
 			others := max(0, l.demand-l.recent.Value(now))

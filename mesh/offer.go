@@ -25,7 +25,7 @@ const (
 // offer adds an offer to those of its rank.
 func (ps *Peers) offer(o offer, sure bool) (rank int) {
 	rank = ownExpected
-	if ps.Region != "" && o.peer.region != ps.Region {
+	if ps.abroad(o.peer) {
 		rank = awayExpected
 	}
 	if sure {

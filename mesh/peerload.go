@@ -61,6 +61,9 @@ func (l *peerLoad) trusted(n float64) float64 {
 	return n
 }
 
+// serves reports whether the peer has workers and may be sent tasks.
+func (l *peerLoad) serves() bool { return l.workers > 0 && !l.peer.draining && l.peer.open() }
+
 // free is how many tasks the peer could start at once, as far as is known.
 func (l *peerLoad) free() int {
 	return int(l.trusted(float64(max(0, l.idle-l.waiting-l.onWay))))

@@ -14,7 +14,7 @@ type Peers struct {
 	Expiry time.Duration
 	// RoundTrip is taken for that of a peer until it has been measured.
 	RoundTrip time.Duration
-	// Region is the node's own; "": it makes no difference where peers are.
+	// Region is the node's own; "": it was not told one, and goes by round trips.
 	Region string
 
 	list      []*Peer           // in order of name, so that decisions can be repeated

@@ -78,7 +78,7 @@ func (ps *Peers) overflow(now time.Duration, h Home, random *rand.Rand, loads, b
 	for i, found := 0, 0; i < len(loads) && found < choices; i++ {
 		l := shuffle(loads, i, random)
 		p := l.peer
-		if l.workers == 0 || l.trusted(1) == 0 || p.draining || !p.open() {
+		if !l.serves() || l.trusted(1) == 0 {
 			continue
 		}
 		roundTrip := ps.roundTrip(p)

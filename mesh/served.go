@@ -60,9 +60,9 @@ func (ps *Peers) add(l *peerLoad) {
 func (ps *Peers) beyond(s served) []*peerLoad {
 	serving, abroad := 0, ps.Region == ""
 	for _, l := range s.near {
-		if l.workers > 0 && !l.peer.draining && l.peer.open() {
+		if l.serves() {
 			serving++
-			abroad = abroad || l.peer.region != ps.Region
+			abroad = abroad || ps.abroad(l.peer)
 		}
 	}
 	switch {
@@ -73,7 +73,7 @@ func (ps *Peers) beyond(s served) []*peerLoad {
 	}
 	n := 0
 	for i, l := range s.far {
-		if l.peer.region != ps.Region {
+		if ps.abroad(l.peer) {
 			s.far[i], s.far[n] = s.far[n], l
 			n++
 		}
@@ -91,7 +91,7 @@ func (ps *Peers) survey(loads []*peerLoad) (excess int, nearest time.Duration) {
 		}
 		excess += l.excess
 		d := l.peer.roundTrip
-		if l.workers > 0 && d > 0 && (nearest == 0 || d < nearest) && (ps.Region == "" || l.peer.region == ps.Region) {
+		if l.workers > 0 && d > 0 && (nearest == 0 || d < nearest) && !ps.abroad(l.peer) {
 			nearest = d
 		}
 	}
