@@ -298,13 +298,11 @@ func (l *loop) end() error {
 	if !l.alone {
 		l.told(l.link.Leave())
 	}
-	errs = append(errs, l.flushLocal())
-	l.flushCloud()
+	errs = append(errs, l.flush())
 	l.takeAll()
 	l.endRelays()
 	l.apply(l.core.Close(l.now(), l.fx[:0]))
-	errs = append(errs, l.flushLocal())
-	l.flushCloud()
+	errs = append(errs, l.flush())
 	l.log.Info("node ended", "uptime", l.now().Round(time.Millisecond))
 	return errors.Join(errs...)
 }

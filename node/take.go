@@ -74,21 +74,21 @@ func (l *loop) takeAll() {
 	}
 }
 
-// flushLocal waits until the local server has what was sent, and the node what it
-// had for it.
+// flush waits until the servers have what was sent, and the node what they had for
+// it. The error is the local server's: the cloud plane may be lost at any time, and
+// peers find out by themselves what did not reach them, so that is told in the log.
+func (l *loop) flush() error {
+	err := l.flushLocal()
+	if !l.alone {
+		lost := l.plane.cloud.FlushTimeout(flushTimeout)
+		l.lookAtCloud()
+		l.told(lost)
+	}
+	return err
+}
+
+// flushLocal is flush for the local server alone.
 func (l *loop) flushLocal() error {
 	l.clients.works() // the server may take its time
 	return l.plane.local.FlushTimeout(flushTimeout)
-}
-
-// flushCloud is the same for the cloud plane. That may be lost at any time, and
-// peers find out by themselves what did not reach them: so it is no error, and told
-// in the log.
-func (l *loop) flushCloud() {
-	if l.alone {
-		return
-	}
-	err := l.plane.cloud.FlushTimeout(flushTimeout)
-	l.lookAtCloud()
-	l.told(err)
 }
