@@ -36,6 +36,9 @@ func TestChoose(t *testing.T) {
 		ps, f, known := newPeers(), make(followed), make(map[string]Incarnation)
 		ps.Region = rapid.SampledFrom([]string{"", "eu"}).Draw(t, "own region")
 		sequence := uint64(0)
+		serves := func(p *Peer, region string) {
+			p.State(0, State{Sequence: sequence, Region: region, Services: []Load{{Service: "a", Workers: 1}}}, me)
+		}
 		for range rapid.IntRange(1, 120).Draw(t, "steps") {
 			name := fmt.Sprintf("DC%d", rapid.IntRange(1, 60).Draw(t, "node"))
 			sequence++
@@ -43,18 +46,17 @@ func TestChoose(t *testing.T) {
 			case "come":
 				known[name]++ // as another incarnation, if it is there
 				p, _ := ps.Heard(0, name, known[name])
-				p.State(0, State{Sequence: sequence, Services: []Load{{Service: "a", Workers: 1}}}, me)
+				serves(p, "")
 			case "move": // as it seems, when its first state comes after a task
 				if p := ps.Find(name); p != nil && !p.left {
-					region := rapid.SampledFrom([]string{"", "eu", "us"}).Draw(t, "region")
-					p.State(0, State{Sequence: sequence, Region: region, Services: []Load{{Service: "a", Workers: 1}}}, me)
+					serves(p, rapid.SampledFrom([]string{"", "eu", "us"}).Draw(t, "region"))
 				}
 			case "many":
 				for i := range FullMesh + 3 {
 					name := fmt.Sprintf("DC%d", i+1)
 					known[name]++
 					p, _ := ps.Heard(0, name, known[name])
-					p.State(0, State{Sequence: sequence, Services: []Load{{Service: "a", Workers: 1}}}, me)
+					serves(p, "")
 				}
 			case "die":
 				if p := ps.Find(name); p != nil {

@@ -183,9 +183,7 @@ func TestOverflowLooksAtSome(t *testing.T) {
 func TestTwoChoices(t *testing.T) {
 	for name, near := range map[string]Load{"serves not": {}, "is full": {Workers: 1}, "has a slot to come": {Workers: 1, ServiceMS: 1, Spare: 1e6}} {
 		ps := peersWith(append([]Load{near, {Workers: 1000, Idle: 1000}}, slices.Repeat([]Load{{Workers: 10, Idle: 10}}, 20)...)...)
-		p := ps.Find("a")
-		p.Asked(0)
-		p.Told(ms / 10)
+		roundTrip(ps.Find("a"), 100)
 		got := picks(ps, 0, Home{Waiting: 1}, 2100)
 		if n := got["b"]; n < 100 || n > 300 || got["a"] > 0 { // one of 21 by two choices: 2 of 21, nearly always
 			t.Errorf("the near one %s: the large one is picked %d times of 2,100, want about 198; all: %v", name, n, got)

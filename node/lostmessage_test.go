@@ -23,15 +23,7 @@ type lossy struct {
 
 func startLossy(t testing.TB) *lossy {
 	t.Helper()
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, MaxPayload: 2 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(nodetest.Timeout) {
-		t.Fatal("the server does not start")
-	}
+	s := startPlane(t, server.RANDOM_PORT, 2<<20)
 	nc, err := nats.Connect("", nats.InProcessServer(s))
 	if err != nil {
 		t.Fatal(err)

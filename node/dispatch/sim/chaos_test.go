@@ -238,11 +238,12 @@ func stays(w *World, n *Node, service string, far time.Duration) int {
 			nearest = min(nearest, p.RoundTrip)
 		}
 	}
-	if far <= 2*nearest+500*time.Microsecond {
+	near := 2*nearest + 500*time.Microsecond
+	if far <= near {
 		return home.Keep(far)
 	}
 	for _, p := range w.Nodes() {
-		if l := p.Core().Capacity(0, service, ""); p != n && p.Up() && trip[p.Name()] <= 2*nearest+500*time.Microsecond && l.ServiceTime > 0 {
+		if l := p.Core().Capacity(0, service, ""); p != n && p.Up() && trip[p.Name()] <= near && l.ServiceTime > 0 {
 			around.Workers += l.Workers
 			if around.ServiceTime == 0 || l.ServiceTime < around.ServiceTime {
 				around.ServiceTime = l.ServiceTime // the fastest
