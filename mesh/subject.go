@@ -8,7 +8,7 @@ const (
 	SubjectRequest = "localfe"       // client to node; ".<service>" names a service
 	SubjectReady   = "localbe.ready" // worker to node; ".<service>" names a service
 	SubjectLeave   = "localbe.leave" // worker to node, a request: the polite end
-	SubjectDone    = "localbe.done." // + attempt: the reply subject of a dispatch
+	SubjectDone    = "localbe.done"  // worker to node, an answer; "." + attempt is the reply subject of a dispatch
 	SubjectWhy     = "localbe.why"   // tool to node, a request: where a task went, and why
 )
 
@@ -19,14 +19,20 @@ const (
 	SubjectState = "state."
 )
 
-// suffixHeld follows a node's cloud subject, suffixNews its state subject.
+// suffixDone and suffixHeld follow a node's cloud subject, suffixNews its state
+// subject.
 const (
+	suffixDone = ".done"
 	suffixHeld = ".held"
 	suffixNews = ".news"
 )
 
 // CloudSubject is where the named node receives tasks.
 func CloudSubject(name string) string { return SubjectCloud + name }
+
+// AnswersSubject is where the named node receives answers to its delegations:
+// with a dot and the attempt behind it, it is a delegation's reply subject.
+func AnswersSubject(name string) string { return SubjectCloud + name + suffixDone }
 
 // HeldSubject is where the named node is asked which attempts it still holds.
 func HeldSubject(name string) string { return SubjectCloud + name + suffixHeld }
@@ -49,8 +55,32 @@ func StateOf(subject string) (name string, ok bool) {
 
 // DoneSubject is the reply subject of the dispatch of attempt a.
 func DoneSubject(a Attempt) string {
-	var buf [len(SubjectDone) + attemptLen]byte
-	return string(a.AppendText(append(buf[:0], SubjectDone...)))
+	var buf [len(SubjectDone) + 1 + attemptLen]byte
+	return string(a.AppendText(append(append(buf[:0], SubjectDone...), '.')))
+}
+
+// An answer is published to the reply subject of what it answers, which ends with
+// the attempt. Or to that subject without its end, and has the reply subject as
+// its own: a server remembers who subscribes to a subject that is always the same,
+// and has to look for it if it is new each time; a reply subject costs nothing.
+
+// AnswersOf returns where to publish the answer to a delegation with that reply
+// subject, and the reply subject of the answer, "" for none.
+func AnswersOf(reply string) (subject, own string) {
+	end := strings.LastIndexByte(reply, '.')
+	if end > 0 && strings.HasPrefix(reply, SubjectCloud) && strings.HasSuffix(reply[:end], suffixDone) && strings.Count(reply, ".") == 3 {
+		return reply[:end], reply
+	}
+	return reply, ""
+}
+
+// AnsweredAttempt returns the attempt that an answer is to, which arrived on root
+// or on a subject below it.
+func AnsweredAttempt(root, subject, reply string) (Attempt, error) {
+	if subject == root {
+		subject = reply
+	}
+	return ParseAttempt(subject[strings.LastIndexByte(subject, '.')+1:])
 }
 
 // ServiceOf returns the service that a subject under root names: "" for root

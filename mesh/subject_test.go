@@ -6,6 +6,7 @@ func TestSubjects(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
 		{CloudSubject("DC1"), "cloud.DC1"},
 		{HeldSubject("DC1"), "cloud.DC1.held"},
+		{AnswersSubject("DC1"), "cloud.DC1.done"},
 		{StateSubject("DC1"), "state.DC1"},
 		{DoneSubject(Attempt{}), "localbe.done.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},
 		{WithService(SubjectRequest, ""), "localfe"},
@@ -14,6 +15,45 @@ func TestSubjects(t *testing.T) {
 	} {
 		if c.got != c.want {
 			t.Errorf("got %s, want %s", c.got, c.want)
+		}
+	}
+}
+
+func TestAnswersOf(t *testing.T) {
+	for reply, want := range map[string][2]string{
+		"cloud.DC1.done.A":      {"cloud.DC1.done", "cloud.DC1.done.A"},
+		"cloud.DC1.done":        {"cloud.DC1.done", ""},
+		"cloud.DC1.held.A":      {"cloud.DC1.held.A", ""},
+		"cloud.DC1.done.A.B":    {"cloud.DC1.done.A.B", ""},
+		"cloud.D.C1.done.A":     {"cloud.D.C1.done.A", ""},     // nobody's that we know
+		"_GR_.x.cloud.D.done.A": {"_GR_.x.cloud.D.done.A", ""}, // a supercluster's, which has its own way back
+		"_INBOX.done.A":         {"_INBOX.done.A", ""},
+		"x":                     {"x", ""},
+		"":                      {"", ""},
+	} {
+		if subject, own := AnswersOf(reply); [2]string{subject, own} != want {
+			t.Errorf("AnswersOf(%q) = %q, %q, want %q", reply, subject, own, want)
+		}
+	}
+}
+
+func TestAnsweredAttempt(t *testing.T) {
+	a := Attempt{Incarnation: 1, Slot: 2, Generation: 3, Random: 4}
+	for _, c := range []struct {
+		subject, reply string
+		ok             bool
+	}{
+		{DoneSubject(a), "", true},
+		{DoneSubject(a), "any", true},
+		{SubjectDone, DoneSubject(a), true},
+		{SubjectDone, "_GR_.x." + DoneSubject(a), true}, // it went through a supercluster
+		{SubjectDone, "", false},
+		{SubjectDone, SubjectDone, false},
+		{SubjectDone, DoneSubject(a) + ".x", false},
+		{SubjectDone + ".x", DoneSubject(a), false},
+	} {
+		if got, err := AnsweredAttempt(SubjectDone, c.subject, c.reply); (err == nil) != c.ok || c.ok && got != a {
+			t.Errorf("AnsweredAttempt(%q, %q) = %v, %v, want %v", c.subject, c.reply, got, err, c.ok)
 		}
 	}
 }

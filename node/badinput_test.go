@@ -75,6 +75,7 @@ func TestBadInput(t *testing.T) {
 		{"READY with a strange subject for cancels", "local", &nats.Msg{Subject: "localbe.ready", Reply: "w.nobody", Header: header(mesh.HeaderCancel, "localfe")}, "", "READY with an invalid subject for cancels"},
 		{"leave without inbox", "local", &nats.Msg{Subject: "localbe.leave"}, "", "malformed leave"},
 		{"an answer to a malformed attempt", "local", &nats.Msg{Subject: "localbe.done.x"}, "", "answer to a malformed attempt"},
+		{"an answer to nothing", "local", &nats.Msg{Subject: "localbe.done"}, "", "answer to a malformed attempt"},
 		{"an answer to an unknown attempt", "local", &nats.Msg{Subject: mesh.DoneSubject(somebody)}, "", "answer to an attempt that is no more"},
 		{"an answer to the zero attempt", "local", &nats.Msg{Subject: mesh.DoneSubject(mesh.Attempt{})}, "", "answer to an attempt that is no more"},
 

@@ -48,9 +48,9 @@ func (l *loop) onEnded(client uint64) {
 // onDone takes a worker's answer, or the server's word that the dispatch found
 // no subscriber: that one names the inbox it was sent to.
 func (l *loop) onDone(now time.Duration, m *nats.Msg, fx []dispatch.Effect) []dispatch.Effect {
-	a, err := mesh.ParseAttempt(m.Subject[len(mesh.SubjectDone):])
+	a, err := mesh.AnsweredAttempt(mesh.SubjectDone, m.Subject, m.Reply)
 	if err != nil {
-		l.complaints.add(now, "answer to a malformed attempt", "subject", clip(m.Subject))
+		l.complaints.add(now, "answer to a malformed attempt", "subject", clip(m.Subject), "reply", clip(m.Reply))
 		return fx
 	}
 	if link.NoResponders(m) && l.core.Holds(a, m.Header.Get("Nats-Subject")) {

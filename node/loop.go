@@ -119,7 +119,8 @@ func (l *loop) subscribe() error {
 		to      chan *nats.Msg
 	}{
 		{l.fences.subject + "*", l.workers},
-		{mesh.SubjectDone + "*", l.workers},
+		{mesh.SubjectDone, l.workers},
+		{mesh.SubjectDone + ".*", l.workers},
 		{mesh.SubjectLeave, l.workers},
 		{mesh.SubjectReady, l.workers},
 		{mesh.SubjectReady + ".>", l.workers},

@@ -3,6 +3,7 @@ package workerpool_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -16,7 +17,7 @@ import (
 func (n *node) giveUp(ready *nats.Msg, done string) {
 	n.t.Helper()
 	if err := n.nc.PublishMsg(&nats.Msg{Subject: ready.Header.Get(mesh.HeaderCancel), Header: nats.Header{
-		mesh.HeaderAttempt:   {done[len(mesh.SubjectDone):]},
+		mesh.HeaderAttempt:   {strings.TrimPrefix(done, mesh.SubjectDone+".")},
 		mesh.HeaderErrorCode: {"504"},
 		mesh.HeaderError:     {"the deadline passed"},
 	}}); err != nil {
@@ -54,7 +55,7 @@ func TestCancel(t *testing.T) {
 	other := n.dispatch(ready.Reply, "other")
 	receive(t, began)
 	n.giveUp(ready, done) // once more
-	n.giveUp(ready, mesh.SubjectDone+"nonsense")
+	n.giveUp(ready, mesh.SubjectDone+".nonsense")
 	if err := n.nc.Flush(); err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ type outbox struct {
 // answer is the answer to a task: the body, or the failure unless it is nil.
 type answer struct {
 	from    *worker
-	to      string
+	to      string // the reply subject of the dispatch
 	body    []byte
 	failure *Error
 }
@@ -79,7 +79,7 @@ func (a *answer) send() {
 	w.busy = false
 	var err error
 	if a.failure == nil {
-		err = nc.Publish(a.to, a.body)
+		err = nc.PublishRequest(mesh.SubjectDone, a.to, a.body)
 		if errors.Is(err, nats.ErrMaxPayload) {
 			a.failure = &Error{Code: mesh.CodeFailed, Text: fmt.Sprintf(
 				"reply of %d bytes larger than the server's limit of %d", len(a.body), nc.MaxPayload())}

@@ -31,7 +31,7 @@ func TestQuickTasksTogether(t *testing.T) {
 	}
 	for range rounds {
 		for answers := together(); len(answers) > 0; {
-			m := n.await(mesh.SubjectDone)
+			m := n.await(mesh.SubjectDone + ".")
 			if !answers[m.Subject] {
 				t.Fatalf("answer to %s, which is no task or answered", m.Subject)
 			}
@@ -58,7 +58,7 @@ func TestQuickTasksTogether(t *testing.T) {
 	defer l.mu.Unlock()
 	wrote := l.written.String()
 	for done := range last {
-		answer := strings.Index(wrote, "PUB "+done+" ")
+		answer := strings.Index(wrote, "PUB localbe.done "+done+" ")
 		if answer < 0 {
 			t.Fatalf("%s was not answered", done)
 		}

@@ -44,7 +44,7 @@ func TestTasksAreAnswered(t *testing.T) {
 			t.Errorf("answer with headers %v", answer.Header)
 		}
 		task := receive(t, tasks)
-		if task.Service != "upper" || mesh.SubjectDone+task.Attempt != done ||
+		if task.Service != "upper" || mesh.SubjectDone+"."+task.Attempt != done ||
 			!slices.Equal(task.Header.Values("Colour"), []string{"green", "blue"}) {
 			t.Errorf("got task %+v", task)
 		}
@@ -93,7 +93,7 @@ func TestWorkersWorkAtOnce(t *testing.T) {
 		n.dispatch(inbox, "")
 	}
 	for range workers {
-		n.next(mesh.SubjectDone)
+		n.next(mesh.SubjectDone + ".")
 	}
 	if err := p.end(); err != nil {
 		t.Error(err)

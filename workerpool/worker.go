@@ -112,7 +112,7 @@ func (w *worker) receive(m *nats.Msg) {
 	if m == nil {
 		return
 	}
-	attempt, ok := strings.CutPrefix(m.Reply, mesh.SubjectDone)
+	attempt, ok := strings.CutPrefix(m.Reply, mesh.SubjectDone+".")
 	switch {
 	case ok:
 		w.do(m, attempt)

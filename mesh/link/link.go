@@ -19,7 +19,8 @@ import (
 type Link struct {
 	nc       *nats.Conn
 	name     string
-	inbox    string // prefix of every reply subject of this link, with its last dot
+	inbox    string // prefix of the reply subjects of questions, with its last dot
+	answers  string // where answers to delegations come; with a dot and the attempt behind it, the reply subject of one
 	arrived  chan *nats.Msg
 	subs     []*nats.Subscription
 	follows  follows
@@ -35,13 +36,13 @@ const buffered = 1 << 16
 //
 // The connection must have been made with nats.NoEcho, or the node hears itself.
 func Open(nc *nats.Conn, name string) (*Link, error) {
-	l := &Link{nc: nc, name: name, inbox: nc.NewInbox() + ".", arrived: make(chan *nats.Msg, buffered)}
+	l := &Link{nc: nc, name: name, inbox: nc.NewInbox() + ".", answers: mesh.AnswersSubject(name), arrived: make(chan *nats.Msg, buffered)}
 	return l, l.subscribe(l.inbox+">", mesh.SubjectState+"*")
 }
 
 // Join makes the node reachable: from now on peers find it by its name.
 func (l *Link) Join() error {
-	return l.subscribe(mesh.CloudSubject(l.name), mesh.HeldSubject(l.name))
+	return l.subscribe(mesh.CloudSubject(l.name), mesh.HeldSubject(l.name), l.answers, l.answers+".*")
 }
 
 // Leave takes back every subscription. What is on its way still arrives.
@@ -99,7 +100,6 @@ const defaultPayload = 1 << 20
 
 // Kinds of answers to the link's own questions: one letter after the inbox.
 const (
-	replyTask  = "t." // + attempt
 	replyHeld  = "h." // + peer
 	replyRelay = "r." // + the caller's own token
 )
@@ -151,6 +151,9 @@ func (l *Link) Read(m *nats.Msg) (Event, error) {
 		}
 		e.Capacity = c
 	}
+	if strings.HasPrefix(m.Subject, l.answers) {
+		return l.readAnswer(e)
+	}
 	if rest, ok := strings.CutPrefix(m.Subject, l.inbox); ok {
 		return l.readReply(e, rest)
 	}
@@ -182,6 +185,26 @@ func (l *Link) readRequest(e Event) (Event, error) {
 	return e, err
 }
 
+// readAnswer understands an answer to a delegation of this node.
+func (l *Link) readAnswer(e Event) (Event, error) {
+	m := e.Message
+	var err error
+	if e.Attempt, err = mesh.AnsweredAttempt(l.answers, m.Subject, m.Reply); err != nil {
+		return e, err
+	}
+	refusal := m.Header.Get(mesh.HeaderRefusal)
+	switch {
+	case NoResponders(m):
+		e.Kind = Unreachable
+	case refusal != "":
+		e.Kind = Returned
+		e.Losses, e.Reason, err = parseRefusal(refusal)
+	default:
+		e.Kind = Answered
+	}
+	return e, err
+}
+
 // readReply understands an answer to one of the link's own questions.
 func (l *Link) readReply(e Event, rest string) (Event, error) {
 	m := e.Message
@@ -192,20 +215,6 @@ func (l *Link) readReply(e Event, rest string) (Event, error) {
 	nobody := NoResponders(m)
 	var err error
 	switch kind {
-	case replyTask:
-		if e.Attempt, err = mesh.ParseAttempt(about); err != nil {
-			return e, err
-		}
-		refusal := m.Header.Get(mesh.HeaderRefusal)
-		switch {
-		case nobody:
-			e.Kind = Unreachable
-		case refusal != "":
-			e.Kind = Returned
-			e.Losses, e.Reason, err = parseRefusal(refusal)
-		default:
-			e.Kind = Answered
-		}
 	case replyHeld:
 		e.Kind, e.Peer = NotHeld, about
 		if nobody {

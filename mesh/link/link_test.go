@@ -145,6 +145,7 @@ func TestDelegate(t *testing.T) {
 		must(t, p.dc2.Answer(got.Message, nats.Header{"A": {"b"}}, []byte("done"), capacity("DC2")))
 		answer := p.dc1.read(link.Answered)
 		want(t, "attempt", answer.Attempt, attempt(1))
+		want(t, "subject", answer.Message.Subject, "cloud.DC1.done") // always the same
 		want(t, "capacity", answer.Capacity, capacity("DC2"))
 		want(t, "data", string(answer.Message.Data), "done")
 		want(t, "header", answer.Message.Header.Get("A"), "b")
@@ -154,6 +155,11 @@ func TestDelegate(t *testing.T) {
 		want(t, "attempt", back.Attempt, attempt(1))
 		want(t, "losses", back.Losses, 4)
 		want(t, "reason", back.Reason, "no idle worker; at all")
+
+		must(t, got.Message.Respond([]byte("by hand")))
+		answer = p.dc1.read(link.Answered)
+		want(t, "attempt", answer.Attempt, attempt(1))
+		want(t, "subject", answer.Message.Subject, got.Message.Reply)
 	}
 	request.Header = nil
 	must(t, p.dc1.Delegate("DC2", request, delegated(), capacity("DC1")))

@@ -48,18 +48,27 @@ func (l *Link) send(m nats.Msg, c mesh.Capacity, name, value string) error {
 // Delegate hands a client's request over to a peer.
 func (l *Link) Delegate(peer string, m *nats.Msg, d mesh.Delegation, c mesh.Capacity) error {
 	var buf [256]byte
-	out := nats.Msg{Subject: mesh.CloudSubject(peer), Reply: l.inbox + replyTask + d.Attempt.String(), Header: m.Header, Data: m.Data}
+	reply := string(d.Attempt.AppendText(append(append(buf[:0], l.answers...), '.')))
+	out := nats.Msg{Subject: mesh.CloudSubject(peer), Reply: reply, Header: m.Header, Data: m.Data}
 	return l.send(out, c, mesh.HeaderDelegation, string(d.AppendText(buf[:0])))
 }
 
 // Answer sends the answer of a guest to its origin.
 func (l *Link) Answer(m *nats.Msg, header nats.Header, data []byte, c mesh.Capacity) error {
-	return l.send(nats.Msg{Subject: m.Reply, Header: header, Data: data}, c, "", "")
+	out := answer(m)
+	out.Header, out.Data = header, data
+	return l.send(out, c, "", "")
+}
+
+// answer is an empty answer to a delegation.
+func answer(m *nats.Msg) nats.Msg {
+	subject, reply := mesh.AnswersOf(m.Reply)
+	return nats.Msg{Subject: subject, Reply: reply}
 }
 
 // Return gives a guest back to its origin undone.
 func (l *Link) Return(m *nats.Msg, losses int, reason string, c mesh.Capacity) error {
-	return l.send(nats.Msg{Subject: m.Reply}, c, mesh.HeaderRefusal, strconv.Itoa(losses)+";"+reason)
+	return l.send(answer(m), c, mesh.HeaderRefusal, strconv.Itoa(losses)+";"+reason)
 }
 
 // Reject returns a delegated task that could not be understood. To a person who
