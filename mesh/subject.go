@@ -60,22 +60,23 @@ func DoneSubject(a Attempt) string {
 }
 
 // An answer is published to the reply subject of what it answers, which ends with
-// the attempt. Or to that subject without its end, and has the reply subject as
-// its own: a server remembers who subscribes to a subject that is always the same,
-// and has to look for it if it is new each time; a reply subject costs nothing.
+// the attempt. Or to that subject without its end, and has the attempt as its own
+// reply subject: a server remembers who subscribes to a subject that is always the
+// same, and has to look for it if it is new each time; a reply subject costs nothing.
 
 // AnswersOf returns where to publish the answer to a delegation with that reply
 // subject, and the reply subject of the answer, "" for none.
 func AnswersOf(reply string) (subject, own string) {
 	end := strings.LastIndexByte(reply, '.')
 	if end > 0 && strings.HasPrefix(reply, SubjectCloud) && strings.HasSuffix(reply[:end], suffixDone) && strings.Count(reply, ".") == 3 {
-		return reply[:end], reply
+		return reply[:end], reply[end+1:]
 	}
 	return reply, ""
 }
 
 // AnsweredAttempt returns the attempt that an answer is to, which arrived on root
-// or on a subject below it.
+// or on a subject below it. Of the reply subject only the last token counts: what
+// crosses a supercluster gets others in front.
 func AnsweredAttempt(root, subject, reply string) (Attempt, error) {
 	if subject == root {
 		subject = reply

@@ -21,7 +21,7 @@ func TestSubjects(t *testing.T) {
 
 func TestAnswersOf(t *testing.T) {
 	for reply, want := range map[string][2]string{
-		"cloud.DC1.done.A":      {"cloud.DC1.done", "cloud.DC1.done.A"},
+		"cloud.DC1.done.A":      {"cloud.DC1.done", "A"},
 		"cloud.DC1.done":        {"cloud.DC1.done", ""},
 		"cloud.DC1.held.A":      {"cloud.DC1.held.A", ""},
 		"cloud.DC1.done.A.B":    {"cloud.DC1.done.A.B", ""},
@@ -45,8 +45,9 @@ func TestAnsweredAttempt(t *testing.T) {
 	}{
 		{DoneSubject(a), "", true},
 		{DoneSubject(a), "any", true},
+		{SubjectDone, a.String(), true},
 		{SubjectDone, DoneSubject(a), true},
-		{SubjectDone, "_GR_.x." + DoneSubject(a), true}, // it went through a supercluster
+		{SubjectDone, "_GR_.x.y." + a.String(), true}, // it went through a supercluster
 		{SubjectDone, "", false},
 		{SubjectDone, SubjectDone, false},
 		{SubjectDone, DoneSubject(a) + ".x", false},

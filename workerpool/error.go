@@ -57,13 +57,13 @@ func fault(err error) *Error {
 	return &Error{Code: code, Text: err.Error()}
 }
 
-// reply returns the error as the answer to the dispatch with the given reply subject.
-func (e *Error) reply(to string) *nats.Msg {
+// reply returns the error as the answer to an attempt.
+func (e *Error) reply(attempt string) *nats.Msg {
 	code := e.Code
 	if code < 400 || code > 599 {
 		code = mesh.CodeFailed
 	}
-	return &nats.Msg{Subject: mesh.SubjectDone, Reply: to, Header: nats.Header{
+	return &nats.Msg{Subject: mesh.SubjectDone, Reply: attempt, Header: nats.Header{
 		mesh.HeaderErrorCode: {strconv.Itoa(int(code))},
 		mesh.HeaderError:     {oneLine(e.Text)},
 	}}

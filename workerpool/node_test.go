@@ -60,8 +60,8 @@ func setup(t testing.TB, options ...nats.Option) (*node, *nats.Conn, *link) {
 	n := &node{t: t, nc: connect(t, nats.InProcessServer(s)), heard: make(chan *nats.Msg, 1<<16)}
 	_, err = n.nc.Subscribe("localbe.>", func(m *nats.Msg) {
 		confirm := m.Subject == mesh.SubjectLeave && !n.silent.Load() // as it was when m came
-		if m.Subject == mesh.SubjectDone {                            // an answer: known by what it answers
-			m.Subject = m.Reply
+		if m.Subject == mesh.SubjectDone {                            // an answer, as if it came to the reply subject
+			m.Subject += "." + m.Reply
 		}
 		n.heard <- m
 		if confirm {

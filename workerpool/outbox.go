@@ -31,7 +31,7 @@ type outbox struct {
 // answer is the answer to a task: the body, or the failure unless it is nil.
 type answer struct {
 	from    *worker
-	to      string // the reply subject of the dispatch
+	attempt string
 	body    []byte
 	failure *Error
 }
@@ -79,17 +79,17 @@ func (a *answer) send() {
 	w.busy = false
 	var err error
 	if a.failure == nil {
-		err = nc.PublishRequest(mesh.SubjectDone, a.to, a.body)
+		err = nc.PublishRequest(mesh.SubjectDone, a.attempt, a.body)
 		if errors.Is(err, nats.ErrMaxPayload) {
 			a.failure = &Error{Code: mesh.CodeFailed, Text: fmt.Sprintf(
 				"reply of %d bytes larger than the server's limit of %d", len(a.body), nc.MaxPayload())}
 		}
 	}
 	if a.failure != nil {
-		err = nc.PublishMsg(a.failure.reply(a.to))
+		err = nc.PublishMsg(a.failure.reply(a.attempt))
 	}
 	if err != nil {
 		// READY tells the node, sooner or later, that this worker has no task.
-		w.log().Error("could not send an answer", "subject", a.to, "err", err)
+		w.log().Error("could not send an answer", "attempt", a.attempt, "err", err)
 	}
 }

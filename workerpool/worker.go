@@ -134,7 +134,7 @@ func (w *worker) do(m *nats.Msg, attempt string) {
 		if !returned {
 			failure = w.crash(recover())
 		}
-		w.pool.answers.put(answer{w, m.Reply, body, failure}, time.Since(began))
+		w.pool.answers.put(answer{w, attempt, body, failure}, time.Since(began))
 	}()
 	if err == nil {
 		body, err = w.handle(ctx, &Task{Service: w.pool.cfg.Service, Data: m.Data, Header: m.Header, Attempt: attempt, limit: int(w.pool.nc.MaxPayload())})
