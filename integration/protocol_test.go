@@ -66,6 +66,20 @@ func TestBareTask(t *testing.T) {
 	task = worker.dispatched("hello")
 	worker.pub(task.reply, "", "HELLO")
 	expectGivenBy(t, client.next(), "DC1", "0", task)
+
+	// The other way to say which attempt is answered, with all of the reply subject
+	// or its end alone.
+	for _, from := range []int{0, len("localbe.done.")} {
+		client.pub("localfe", "answers", "hello", "Any: thing")
+		task = worker.dispatched("hello")
+		worker.pub("localbe.done", task.reply[from:], "HELLO")
+		expectGivenBy(t, client.next(), "DC1", "0", task)
+		worker.pub("localbe.done", task.reply[from:], "once more")
+	}
+	m.Await("DC1", "answers to attempts that are no more", func(v node.View) bool { return v.Stats.Fenced == 2 })
+	worker.pub("localbe.done", "what", "")
+	worker.pub("localbe.done", "", "")
+	m.Await("DC1", "malformed answers", func(v node.View) bool { return v.Complaints["answer to a malformed attempt"] == 2 })
 }
 
 // expectGivenBy checks that an answer tells who gave it: w1.

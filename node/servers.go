@@ -131,7 +131,7 @@ func baseOptions(name, listen string) *server.Options {
 		WriteDeadline:       localWrite,
 		NoFastProducerStall: true, // or one stuck reader slows the node to a crawl
 		MaxPingsOut:         maxPings,
-		NoSublistCache:      true, // each task and each answer has a subject of its own
+		NoSublistCache:      true, // the answer to each request has a subject of its own
 	}
 }
 

@@ -167,6 +167,27 @@ func TestDelegate(t *testing.T) {
 	p.dc2.read(link.Task)
 }
 
+// The reply subject of a delegation is its sender's choice.
+func TestForeignReplySubject(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	stranger := p.connect()
+	answers, err := stranger.SubscribeSync("x.t1")
+	must(t, err)
+	m := &nats.Msg{Subject: "cloud.DC2", Reply: "x.t1", Header: nats.Header{mesh.HeaderDelegation: {string(delegated().AppendText(nil))}}}
+	must(t, stranger.PublishMsg(m))
+	task := p.dc2.read(link.Task).Message
+	must(t, p.dc2.Answer(task, nil, []byte("done"), capacity("DC2")))
+	must(t, p.dc2.Return(task, 0, "no idle worker", capacity("DC2")))
+	for _, want := range []string{"done", ""} {
+		answer, err := answers.NextMsg(patience)
+		must(t, err)
+		if string(answer.Data) != want || answer.Reply != "" {
+			t.Errorf("answered with %q, reply subject %q", answer.Data, answer.Reply)
+		}
+	}
+}
+
 func TestAsk(t *testing.T) {
 	t.Parallel()
 	p := start(t)
