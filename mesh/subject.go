@@ -59,13 +59,13 @@ func DoneSubject(a Attempt) string {
 	return string(a.AppendText(append(append(buf[:0], SubjectDone...), '.')))
 }
 
-// An answer is published to the reply subject of what it answers, which ends with
-// the attempt. Or to that subject without its end, and has the attempt as its own
-// reply subject: a server remembers who subscribes to a subject that is always the
-// same, and has to look for it if it is new each time; a reply subject costs nothing.
-
 // AnswersOf returns where to publish the answer to a delegation with that reply
 // subject, and the reply subject of the answer, "" for none.
+//
+// To the reply subject, which ends with the attempt, would always do. That of a node
+// is answered on AnswersSubject, and the attempt is the answer's own reply subject:
+// a server remembers who subscribes to a subject that is always the same, and has to
+// look for it if it is new each time; a reply subject it only passes on.
 func AnswersOf(reply string) (subject, own string) {
 	end := strings.LastIndexByte(reply, '.')
 	if end > 0 && strings.HasPrefix(reply, SubjectCloud) && strings.HasSuffix(reply[:end], suffixDone) && strings.Count(reply, ".") == 3 {
@@ -74,9 +74,9 @@ func AnswersOf(reply string) (subject, own string) {
 	return reply, ""
 }
 
-// AnsweredAttempt returns the attempt that an answer is to, which arrived on root
-// or on a subject below it. Of the reply subject only the last token counts: what
-// crosses a supercluster gets others in front.
+// AnsweredAttempt returns the attempt that an answer is to: the last token of its
+// subject or, on root itself, of its reply subject, in front of which a supercluster
+// may have put others. Root is SubjectDone or AnswersSubject.
 func AnsweredAttempt(root, subject, reply string) (Attempt, error) {
 	if subject == root {
 		subject = reply
