@@ -13,7 +13,12 @@ import (
 // startPlane starts an existing NATS that allows messages of so many bytes.
 func startPlane(t testing.TB, port int, limit int32) *server.Server {
 	t.Helper()
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: port, NoSigs: true, NoLog: true, MaxPayload: limit})
+	return startNATS(t, &server.Options{Host: "127.0.0.1", Port: port, NoSigs: true, NoLog: true, MaxPayload: limit})
+}
+
+func startNATS(t testing.TB, opts *server.Options) *server.Server {
+	t.Helper()
+	s, err := server.NewServer(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
