@@ -19,20 +19,14 @@ const (
 	SubjectState = "state."
 )
 
-// suffixDone and suffixHeld follow a node's cloud subject, suffixNews its state
-// subject.
+// suffixHeld follows a node's cloud subject, suffixNews its state subject.
 const (
-	suffixDone = ".done"
 	suffixHeld = ".held"
 	suffixNews = ".news"
 )
 
 // CloudSubject is where the named node receives tasks.
 func CloudSubject(name string) string { return SubjectCloud + name }
-
-// AnswersSubject is where the named node receives answers to its delegations:
-// with a dot and the attempt behind it, it is a delegation's reply subject.
-func AnswersSubject(name string) string { return SubjectCloud + name + suffixDone }
 
 // HeldSubject is where the named node is asked which attempts it still holds.
 func HeldSubject(name string) string { return SubjectCloud + name + suffixHeld }
@@ -59,26 +53,25 @@ func DoneSubject(a Attempt) string {
 	return string(a.AppendText(append(append(buf[:0], SubjectDone...), '.')))
 }
 
-// AnswersOf returns where to publish the answer to a delegation with that reply
-// subject, and the reply subject of the answer, "" for none.
+// AnswerTo returns where to publish an answer to what came with a reply subject,
+// and the answer's own reply subject, "" for none.
 //
-// To the reply subject, which ends with the attempt, would always do. That of a node
-// is answered on AnswersSubject, and the attempt is the answer's own reply subject:
-// a server remembers who subscribes to a subject that is always the same, and has to
-// look for it if it is new each time; a reply subject it only passes on.
-func AnswersOf(reply string) (subject, own string) {
+// It is the reply subject itself, unless that is <root>.done.<token>. Then it is
+// <root>.done, with the token as the answer's reply subject: a server remembers who
+// subscribes to a subject that is always the same, and has to look for it if it is
+// new each time; at the token it does not look.
+func AnswerTo(reply string) (subject, own string) {
 	end := strings.LastIndexByte(reply, '.')
-	if end > 0 && strings.HasPrefix(reply, SubjectCloud) && strings.HasSuffix(reply[:end], suffixDone) && strings.Count(reply, ".") == 3 {
+	if end > 0 && end < len(reply)-1 && strings.HasSuffix(reply[:end], ".done") {
 		return reply[:end], reply[end+1:]
 	}
 	return reply, ""
 }
 
 // AnsweredAttempt returns the attempt that an answer is to: the last token of its
-// subject or, on root itself, of its reply subject, in front of which a supercluster
-// may have put others. Root is SubjectDone or AnswersSubject.
-func AnsweredAttempt(root, subject, reply string) (Attempt, error) {
-	if subject == root {
+// subject or, if that is <root>.done itself, of its reply subject.
+func AnsweredAttempt(subject, reply string) (Attempt, error) {
+	if strings.HasSuffix(subject, ".done") {
 		subject = reply
 	}
 	return ParseAttempt(subject[strings.LastIndexByte(subject, '.')+1:])

@@ -6,7 +6,6 @@ func TestSubjects(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
 		{CloudSubject("DC1"), "cloud.DC1"},
 		{HeldSubject("DC1"), "cloud.DC1.held"},
-		{AnswersSubject("DC1"), "cloud.DC1.done"},
 		{StateSubject("DC1"), "state.DC1"},
 		{DoneSubject(Attempt{}), "localbe.done.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},
 		{WithService(SubjectRequest, ""), "localfe"},
@@ -19,20 +18,22 @@ func TestSubjects(t *testing.T) {
 	}
 }
 
-func TestAnswersOf(t *testing.T) {
+func TestAnswerTo(t *testing.T) {
 	for reply, want := range map[string][2]string{
-		"cloud.DC1.done.A":      {"cloud.DC1.done", "A"},
-		"cloud.DC1.done":        {"cloud.DC1.done", ""},
-		"cloud.DC1.held.A":      {"cloud.DC1.held.A", ""},
-		"cloud.DC1.done.A.B":    {"cloud.DC1.done.A.B", ""},
-		"cloud.D.C1.done.A":     {"cloud.D.C1.done.A", ""},     // nobody's that we know
-		"_GR_.x.cloud.D.done.A": {"_GR_.x.cloud.D.done.A", ""}, // a supercluster's, which has its own way back
-		"_INBOX.done.A":         {"_INBOX.done.A", ""},
-		"x":                     {"x", ""},
-		"":                      {"", ""},
+		"localbe.done.A":    {"localbe.done", "A"},
+		"_INBOX.x.done.A":   {"_INBOX.x.done", "A"},
+		"_INBOX.x.t.A":      {"_INBOX.x.t.A", ""},
+		"_INBOX.x.done.A.B": {"_INBOX.x.done.A.B", ""},
+		"_INBOX.x.done.":    {"_INBOX.x.done.", ""},
+		"_INBOX.x.done":     {"_INBOX.x.done", ""},
+		"abandoned.A":       {"abandoned.A", ""},
+		"done.A":            {"done.A", ""},
+		"x":                 {"x", ""},
+		".":                 {".", ""},
+		"":                  {"", ""},
 	} {
-		if subject, own := AnswersOf(reply); [2]string{subject, own} != want {
-			t.Errorf("AnswersOf(%q) = %q, %q, want %q", reply, subject, own, want)
+		if subject, own := AnswerTo(reply); [2]string{subject, own} != want {
+			t.Errorf("AnswerTo(%q) = %q, %q, want %q", reply, subject, own, want)
 		}
 	}
 }
@@ -47,15 +48,20 @@ func TestAnsweredAttempt(t *testing.T) {
 		{DoneSubject(a), "any", true},
 		{SubjectDone, a.String(), true},
 		{SubjectDone, DoneSubject(a), true},
-		{SubjectDone, "_GR_.x.y." + a.String(), true}, // it went through a supercluster
+		{"_INBOX.x.t." + a.String(), "", true},
 		{SubjectDone, "", false},
 		{SubjectDone, SubjectDone, false},
 		{SubjectDone, DoneSubject(a) + ".x", false},
 		{SubjectDone + ".x", DoneSubject(a), false},
+		{"", "", false},
 	} {
-		if got, err := AnsweredAttempt(SubjectDone, c.subject, c.reply); (err == nil) != c.ok || c.ok && got != a {
+		if got, err := AnsweredAttempt(c.subject, c.reply); (err == nil) != c.ok || c.ok && got != a {
 			t.Errorf("AnsweredAttempt(%q, %q) = %v, %v, want %v", c.subject, c.reply, got, err, c.ok)
 		}
+	}
+	// What is answered where AnswerTo says is an answer to the same attempt.
+	if got, err := AnsweredAttempt(AnswerTo(DoneSubject(a))); got != a || err != nil {
+		t.Errorf("the answer to %v is to %v, %v", a, got, err)
 	}
 }
 

@@ -48,7 +48,7 @@ func (l *loop) onEnded(client uint64) {
 // onDone takes a worker's answer, or the server's word that the dispatch found
 // no subscriber: that one names the inbox it was sent to.
 func (l *loop) onDone(now time.Duration, m *nats.Msg, fx []dispatch.Effect) []dispatch.Effect {
-	a, err := mesh.AnsweredAttempt(mesh.SubjectDone, m.Subject, m.Reply)
+	a, err := mesh.AnsweredAttempt(m.Subject, m.Reply)
 	if err != nil {
 		l.complaints.add(now, "answer to a malformed attempt", "subject", clip(m.Subject), "reply", clip(m.Reply))
 		return fx

@@ -39,9 +39,9 @@ func startLossy(t testing.TB) *lossy {
 	return l
 }
 
-// Subjects of answers to DC1, by what was asked; see mesh/link.
+// Subjects of answers to a node, by what was asked; see mesh/link.
 const (
-	answersToTasks     = "cloud.DC1.done"
+	answersToTasks     = "_INBOX.*.t.*"
 	answersToQuestions = "_INBOX.*.h.*"
 )
 
@@ -49,7 +49,8 @@ const (
 func (l *lossy) lose(subject string) {
 	l.t.Helper()
 	to := "lost." + subject
-	if subject == answersToQuestions {
+	switch subject {
+	case answersToTasks, answersToQuestions:
 		to = "lost.{{wildcard(1)}}.{{wildcard(2)}}"
 	}
 	if err := l.server.GlobalAccount().AddMapping(subject, to); err != nil {

@@ -105,7 +105,7 @@ func (n *Node) serve(ctx context.Context) (err error) {
 	}
 	defer n.cloud.close()
 	p.cloud = n.cloud.conn
-	if p.link, err = link.Open(p.cloud, n.cfg.Name); err != nil {
+	if p.link, err = link.Open(p.cloud, n.cfg.Name, n.cloud.server != nil); err != nil {
 		return err
 	}
 	if err := n.claimName(ctx, p.link); err != nil {

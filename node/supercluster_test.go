@@ -32,13 +32,19 @@ func TestSupercluster(t *testing.T) {
 	a, b := startSupercluster(t)
 	urls := map[string]string{"DC1": a.ClientURL(), "DC2": b.ClientURL()}
 	m := nodetest.Start(t, 2, patient, nodetest.WithConfig(func(c *node.Config) { c.CloudURL = urls[c.Name] }))
-	m.Work("DC2", 4, echo)
-	client := m.Client("DC1")
-	const tasks = 200
+	m.WorkService("DC1", "one", 4, echo)
+	m.WorkService("DC2", "two", 4, echo)
+	client1, client2 := m.Client("DC1"), m.Client("DC2")
+	const tasks = 100
 	for i := range tasks {
 		body := strconv.Itoa(i)
-		wantAnswer(t, receive(t, ask(t, client, task(body))), body, "DC2")
+		wantAnswer(t, receive(t, ask(t, client1, taskFor("two", body))), body, "DC2")
+		wantAnswer(t, receive(t, ask(t, client2, taskFor("one", body))), body, "DC1")
 	}
-	wantStats(t, m, "DC2", tasks, 0)
-	wantStats(t, m, "DC1", 0, 0)
+	for _, name := range m.Names() {
+		wantStats(t, m, name, tasks, 0)
+		if s := m.View(name).Stats; s.AnsweredAgain > 0 {
+			t.Errorf("%s answered again: %+v", name, s)
+		}
+	}
 }

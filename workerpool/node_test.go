@@ -60,8 +60,11 @@ func setup(t testing.TB, options ...nats.Option) (*node, *nats.Conn, *link) {
 	n := &node{t: t, nc: connect(t, nats.InProcessServer(s)), heard: make(chan *nats.Msg, 1<<16)}
 	_, err = n.nc.Subscribe("localbe.>", func(m *nats.Msg) {
 		confirm := m.Subject == mesh.SubjectLeave && !n.silent.Load() // as it was when m came
-		if m.Subject == mesh.SubjectDone {                            // an answer, as if it came to the reply subject
+		switch {                                                      // an answer is known by what it answers; see mesh.AnswerTo
+		case m.Subject == mesh.SubjectDone:
 			m.Subject += "." + m.Reply
+		case strings.HasPrefix(m.Subject, mesh.SubjectDone):
+			m.Subject = "the reply subject itself, " + m.Subject
 		}
 		n.heard <- m
 		if confirm {

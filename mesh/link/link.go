@@ -19,8 +19,8 @@ import (
 type Link struct {
 	nc       *nats.Conn
 	name     string
-	inbox    string // prefix of the reply subjects of questions, with its last dot
-	answers  string // where answers to delegations come; with a dot and the attempt behind it, the reply subject of one
+	inbox    string // prefix of every reply subject of this link, with its last dot
+	task     string // prefix of those of delegations, with its last dot
 	arrived  chan *nats.Msg
 	subs     []*nats.Subscription
 	follows  follows
@@ -34,15 +34,21 @@ const buffered = 1 << 16
 // Open subscribes to what concerns every node: answers to the link's own
 // questions, and the heartbeats of all. Join makes it reachable by its name.
 //
-// The connection must have been made with nats.NoEcho, or the node hears itself.
-func Open(nc *nats.Conn, name string) (*Link, error) {
-	l := &Link{nc: nc, name: name, inbox: nc.NewInbox() + ".", answers: mesh.AnswersSubject(name), arrived: make(chan *nats.Msg, buffered)}
+// The connection must have been made with nats.NoEcho, or the node hears itself. Own
+// says that the plane is the nodes' own. On another, answers to delegations go to
+// their very reply subjects: it may allow no others, and has its own ways for these.
+func Open(nc *nats.Conn, name string, own bool) (*Link, error) {
+	l := &Link{nc: nc, name: name, inbox: nc.NewInbox() + ".", arrived: make(chan *nats.Msg, buffered)}
+	l.task = l.inbox + replyTask + "."
+	if own {
+		l.task = l.inbox + replyDone + "."
+	}
 	return l, l.subscribe(l.inbox+">", mesh.SubjectState+"*")
 }
 
 // Join makes the node reachable: from now on peers find it by its name.
 func (l *Link) Join() error {
-	return l.subscribe(mesh.CloudSubject(l.name), mesh.HeldSubject(l.name), l.answers, l.answers+".*")
+	return l.subscribe(mesh.CloudSubject(l.name), mesh.HeldSubject(l.name))
 }
 
 // Leave takes back every subscription. What is on its way still arrives.
@@ -98,10 +104,12 @@ func (l *Link) MaxPayload() int64 {
 
 const defaultPayload = 1 << 20
 
-// Kinds of answers to the link's own questions: one letter after the inbox.
+// Kinds of answers to the link's own questions: what follows the inbox.
 const (
-	replyHeld  = "h." // + peer
-	replyRelay = "r." // + the caller's own token
+	replyTask  = "t"    // + "." + attempt
+	replyDone  = "done" // the same, and what mesh.AnswerTo makes of it
+	replyHeld  = "h"    // + "." + peer
+	replyRelay = "r"    // + "." + the caller's own token
 )
 
 // Kind says what an Event is.
@@ -151,9 +159,6 @@ func (l *Link) Read(m *nats.Msg) (Event, error) {
 		}
 		e.Capacity = c
 	}
-	if strings.HasPrefix(m.Subject, l.answers) {
-		return l.readAnswer(e)
-	}
 	if rest, ok := strings.CutPrefix(m.Subject, l.inbox); ok {
 		return l.readReply(e, rest)
 	}
@@ -185,36 +190,27 @@ func (l *Link) readRequest(e Event) (Event, error) {
 	return e, err
 }
 
-// readAnswer understands an answer to a delegation of this node.
-func (l *Link) readAnswer(e Event) (Event, error) {
-	m := e.Message
-	var err error
-	if e.Attempt, err = mesh.AnsweredAttempt(l.answers, m.Subject, m.Reply); err != nil {
-		return e, err
-	}
-	refusal := m.Header.Get(mesh.HeaderRefusal)
-	switch {
-	case NoResponders(m):
-		e.Kind = Unreachable
-	case refusal != "":
-		e.Kind = Returned
-		e.Losses, e.Reason, err = parseRefusal(refusal)
-	default:
-		e.Kind = Answered
-	}
-	return e, err
-}
-
 // readReply understands an answer to one of the link's own questions.
 func (l *Link) readReply(e Event, rest string) (Event, error) {
 	m := e.Message
-	if len(rest) < 2 {
-		return e, errors.New("an answer to no question")
-	}
-	kind, about := rest[:2], rest[2:]
+	kind, about, _ := strings.Cut(rest, ".")
 	nobody := NoResponders(m)
 	var err error
 	switch kind {
+	case replyTask, replyDone:
+		if e.Attempt, err = mesh.AnsweredAttempt(m.Subject, m.Reply); err != nil {
+			return e, err
+		}
+		refusal := m.Header.Get(mesh.HeaderRefusal)
+		switch {
+		case nobody:
+			e.Kind = Unreachable
+		case refusal != "":
+			e.Kind = Returned
+			e.Losses, e.Reason, err = parseRefusal(refusal)
+		default:
+			e.Kind = Answered
+		}
 	case replyHeld:
 		e.Kind, e.Peer = NotHeld, about
 		if nobody {

@@ -61,10 +61,13 @@ func (p *plane) connect() *nats.Conn {
 }
 
 // open joins one more link.
-func (p *plane) open(name string) *end {
+func (p *plane) open(name string) *end { p.t.Helper(); return p.openOn(true, name) }
+
+// openOn joins one more link, to a plane that is the nodes' own or not.
+func (p *plane) openOn(own bool, name string) *end {
 	p.t.Helper()
 	nc := p.connect()
-	l, err := link.Open(nc, name)
+	l, err := link.Open(nc, name, own)
 	if err == nil {
 		err = l.Join()
 	}
@@ -145,7 +148,7 @@ func TestDelegate(t *testing.T) {
 		must(t, p.dc2.Answer(got.Message, nats.Header{"A": {"b"}}, []byte("done"), capacity("DC2")))
 		answer := p.dc1.read(link.Answered)
 		want(t, "attempt", answer.Attempt, attempt(1))
-		want(t, "subject", answer.Message.Subject, "cloud.DC1.done") // always the same
+		want(t, "subject", answer.Message.Subject+"."+answer.Message.Reply, got.Message.Reply)
 		want(t, "capacity", answer.Capacity, capacity("DC2"))
 		want(t, "data", string(answer.Message.Data), "done")
 		want(t, "header", answer.Message.Header.Get("A"), "b")
@@ -155,6 +158,7 @@ func TestDelegate(t *testing.T) {
 		want(t, "attempt", back.Attempt, attempt(1))
 		want(t, "losses", back.Losses, 4)
 		want(t, "reason", back.Reason, "no idle worker; at all")
+		want(t, "subject", back.Message.Subject, answer.Message.Subject) // always the same
 
 		must(t, got.Message.Respond([]byte("by hand")))
 		answer = p.dc1.read(link.Answered)
@@ -165,6 +169,27 @@ func TestDelegate(t *testing.T) {
 	must(t, p.dc1.Delegate("DC2", request, delegated(), capacity("DC1")))
 	want(t, "the client's header", request.Header, nats.Header(nil))
 	p.dc2.read(link.Task)
+}
+
+// On a plane that is not the nodes' own, answers go to their very reply subjects.
+func TestDelegateOnAnotherPlane(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	dc3 := p.openOn(false, "DC3")
+	for range 2 {
+		must(t, dc3.Delegate("DC2", &nats.Msg{}, delegated(), capacity("DC3")))
+		task := p.dc2.read(link.Task).Message
+		must(t, p.dc2.Answer(task, nil, []byte("done"), capacity("DC2")))
+		answer := dc3.read(link.Answered)
+		want(t, "attempt", answer.Attempt, attempt(1))
+		want(t, "subject", answer.Message.Subject, task.Reply)
+		must(t, p.dc2.Return(task, 0, "no idle worker", capacity("DC2")))
+		back := dc3.read(link.Returned)
+		want(t, "attempt", back.Attempt, attempt(1))
+		want(t, "subject", back.Message.Subject, task.Reply)
+	}
+	must(t, dc3.Delegate("DC9", &nats.Msg{}, delegated(), capacity("DC3")))
+	want(t, "attempt", dc3.read(link.Unreachable).Attempt, attempt(1))
 }
 
 // The reply subject of a delegation is its sender's choice.

@@ -37,18 +37,17 @@ func TestMalformed(t *testing.T) {
 		}
 		return m
 	}
-	// Real questions show where answers go.
+	// A real question shows where answers go.
 	must(t, p.dc2.Delegate("DC1", with("", ""), delegated(), capacity("DC2")))
 	toTask := p.dc1.read(link.Task).Message.Reply
-	must(t, p.dc2.Ask("DC1", nil))
-	inbox := strings.TrimSuffix(p.dc1.read(link.Held).Message.Reply, "h.DC1")
+	inbox := strings.TrimSuffix(toTask, "done."+attempt(1).String())
 	for _, m := range []*nats.Msg{
 		with("state.DC9", "{"), with("state.DC9", `{"version":1,"name":"DC8","incarnation":"a"}`),
 		with("cloud.DC2", "", mesh.HeaderDelegation, "x"),
 		with("cloud.DC2", "", mesh.HeaderCapacity, "x"),
 		with("cloud.DC2.held", "x"), with("cloud.DC2.held", attempt(1).String()+"\n\n"),
 		with(toTask, "", mesh.HeaderRefusal, "x;no"), with(toTask, "", mesh.HeaderRefusal, "-1;no"), with(toTask, "done", mesh.HeaderCapacity, "x"),
-		with("cloud.DC2.done.x", ""), with("cloud.DC2.done", ""), with(inbox+"t.x", ""), with(inbox+"h.DC1", "x"), with(inbox+"x.y", ""), with(inbox+"x", ""),
+		with(inbox+"done.x", ""), with(inbox+"done", ""), with(inbox+"t.x", ""), with(inbox+"t", ""), with(inbox+"h.DC1", "x"), with(inbox+"x.y", ""), with(inbox+"x", ""),
 	} {
 		must(t, stranger.PublishMsg(m))
 		got := p.dc2.next()

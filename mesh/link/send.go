@@ -48,27 +48,27 @@ func (l *Link) send(m nats.Msg, c mesh.Capacity, name, value string) error {
 // Delegate hands a client's request over to a peer.
 func (l *Link) Delegate(peer string, m *nats.Msg, d mesh.Delegation, c mesh.Capacity) error {
 	var buf [256]byte
-	reply := string(d.Attempt.AppendText(append(append(buf[:0], l.answers...), '.')))
+	reply := string(d.Attempt.AppendText(append(buf[:0], l.task...)))
 	out := nats.Msg{Subject: mesh.CloudSubject(peer), Reply: reply, Header: m.Header, Data: m.Data}
 	return l.send(out, c, mesh.HeaderDelegation, string(d.AppendText(buf[:0])))
 }
 
 // Answer sends the answer of a guest to its origin.
 func (l *Link) Answer(m *nats.Msg, header nats.Header, data []byte, c mesh.Capacity) error {
-	out := answer(m)
+	out := answerTo(m)
 	out.Header, out.Data = header, data
 	return l.send(out, c, "", "")
 }
 
-// answer is an empty answer to a delegation.
-func answer(m *nats.Msg) nats.Msg {
-	subject, reply := mesh.AnswersOf(m.Reply)
+// answerTo is an empty answer to a delegation.
+func answerTo(m *nats.Msg) nats.Msg {
+	subject, reply := mesh.AnswerTo(m.Reply)
 	return nats.Msg{Subject: subject, Reply: reply}
 }
 
 // Return gives a guest back to its origin undone.
 func (l *Link) Return(m *nats.Msg, losses int, reason string, c mesh.Capacity) error {
-	return l.send(answer(m), c, mesh.HeaderRefusal, strconv.Itoa(losses)+";"+reason)
+	return l.send(answerTo(m), c, mesh.HeaderRefusal, strconv.Itoa(losses)+";"+reason)
 }
 
 // Reject returns a delegated task that could not be understood. To a person who
@@ -92,7 +92,7 @@ func parseRefusal(s string) (losses int, reason string, err error) {
 
 // Ask asks a peer which of the attempts it does not hold; with none it is a ping.
 func (l *Link) Ask(peer string, attempts []mesh.Attempt) error {
-	return l.nc.PublishMsg(&nats.Msg{Subject: mesh.HeldSubject(peer), Reply: l.inbox + replyHeld + peer, Data: appendAttempts(nil, attempts)})
+	return l.nc.PublishMsg(&nats.Msg{Subject: mesh.HeldSubject(peer), Reply: l.inbox + replyHeld + "." + peer, Data: appendAttempts(nil, attempts)})
 }
 
 // Tell answers a question about attempts: these are not held here.
@@ -103,7 +103,7 @@ func (l *Link) Tell(m *nats.Msg, missing []mesh.Attempt, c mesh.Capacity) error 
 // Relay sends a local client's request to the named node, whose answer comes
 // back as Relayed with the token. Only the client's deadline crosses.
 func (l *Link) Relay(node string, m *nats.Msg, token string) error {
-	out := &nats.Msg{Subject: mesh.CloudSubject(node), Reply: l.inbox + replyRelay + token, Header: m.Header, Data: m.Data}
+	out := &nats.Msg{Subject: mesh.CloudSubject(node), Reply: l.inbox + replyRelay + "." + token, Header: m.Header, Data: m.Data}
 	return l.nc.PublishMsg(out)
 }
 
