@@ -179,7 +179,7 @@ func TestLostMessage(t *testing.T) {
 func lossyMesh(t testing.TB) (*lossy, *nodetest.Mesh) {
 	t.Helper()
 	l := startLossy(t)
-	return l, nodetest.Start(t, 2, patient, nodetest.WithConfig(func(c *node.Config) { c.CloudURL = l.server.ClientURL() }))
+	return l, nodetest.Start(t, 2, patient, onPlane(l.server.ClientURL()))
 }
 
 // A peer takes a task and is never heard again, though it is there: when it has

@@ -5,21 +5,15 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 
-	"github.com/brokermesh/brokermesh/node"
 	"github.com/brokermesh/brokermesh/node/nodetest"
 )
-
-// behind has nodes reach an existing NATS by a sluice.
-func behind(way *sluice) nodetest.Option {
-	return nodetest.WithConfig(func(c *node.Config) { c.CloudURL = "nats://" + way.addr })
-}
 
 // The cloud plane falls silent while a node subscribes to it. The node begins
 // without, as it does when there is none to begin with.
 func TestStartWhileTheCloudPlaneIsLost(t *testing.T) {
 	t.Parallel()
 	way := newSluice(t, startPlane(t, server.RANDOM_PORT, 1<<20).Addr().String(), "SUB cloud.DC1")
-	m := nodetest.Start(t, 1, patient, behind(way))
+	m := nodetest.Start(t, 1, patient, onPlane("nats://"+way.addr))
 	if !way.dry.Load() {
 		t.Fatal("it did not fall silent")
 	}
@@ -33,7 +27,7 @@ func TestStartWhileTheCloudPlaneIsLost(t *testing.T) {
 func TestDrainWithoutCloudPlane(t *testing.T) {
 	t.Parallel()
 	way := newSluice(t, startPlane(t, server.RANDOM_PORT, 1<<20).Addr().String(), "")
-	m := nodetest.Start(t, 1, patient, behind(way))
+	m := nodetest.Start(t, 1, patient, onPlane("nats://"+way.addr))
 	g := newGate()
 	m.Work("DC1", 1, g.handle)
 	client := m.Client("DC1")

@@ -16,6 +16,11 @@ func startPlane(t testing.TB, port int, limit int32) *server.Server {
 	return startNATS(t, &server.Options{Host: "127.0.0.1", Port: port, NoSigs: true, NoLog: true, MaxPayload: limit})
 }
 
+// onPlane has nodes use an existing NATS.
+func onPlane(url string) nodetest.Option {
+	return nodetest.WithConfig(func(c *node.Config) { c.CloudURL = url })
+}
+
 func startNATS(t testing.TB, opts *server.Options) *server.Server {
 	t.Helper()
 	s, err := server.NewServer(opts)
@@ -35,7 +40,7 @@ func startNATS(t testing.TB, opts *server.Options) *server.Server {
 func TestPlaneComesBackWithASmallerLimit(t *testing.T) {
 	t.Parallel()
 	plane := startPlane(t, server.RANDOM_PORT, 1<<20)
-	m := nodetest.Start(t, 2, patient, nodetest.WithConfig(func(c *node.Config) { c.CloudURL = plane.ClientURL() }))
+	m := nodetest.Start(t, 2, patient, onPlane(plane.ClientURL()))
 	large := string(make([]byte, 256<<10))
 	client := m.Client("DC1")
 	answers := ask(t, client, task(large))

@@ -3,7 +3,6 @@ package workerpool_test
 import (
 	"context"
 	"errors"
-	"strings"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -17,7 +16,7 @@ import (
 func (n *node) giveUp(ready *nats.Msg, done string) {
 	n.t.Helper()
 	if err := n.nc.PublishMsg(&nats.Msg{Subject: ready.Header.Get(mesh.HeaderCancel), Header: nats.Header{
-		mesh.HeaderAttempt:   {strings.TrimPrefix(done, mesh.SubjectDone+".")},
+		mesh.HeaderAttempt:   {attemptOf(done)},
 		mesh.HeaderErrorCode: {"504"},
 		mesh.HeaderError:     {"the deadline passed"},
 	}}); err != nil {

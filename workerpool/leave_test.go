@@ -55,7 +55,7 @@ func TestPoliteLeave(t *testing.T) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	wrote := l.written.String()
-	if answer, unsub := strings.Index(wrote, "PUB localbe.done "+strings.TrimPrefix(done, "localbe.done.")), strings.LastIndex(wrote, "UNSUB"); answer < 0 || unsub < answer {
+	if answer, unsub := strings.Index(wrote, "PUB localbe.done "+attemptOf(done)), strings.LastIndex(wrote, "UNSUB"); answer < 0 || unsub < answer {
 		t.Errorf("answered at %d, unsubscribed at %d", answer, unsub)
 	}
 }

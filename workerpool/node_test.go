@@ -60,7 +60,8 @@ func setup(t testing.TB, options ...nats.Option) (*node, *nats.Conn, *link) {
 	n := &node{t: t, nc: connect(t, nats.InProcessServer(s)), heard: make(chan *nats.Msg, 1<<16)}
 	_, err = n.nc.Subscribe("localbe.>", func(m *nats.Msg) {
 		confirm := m.Subject == mesh.SubjectLeave && !n.silent.Load() // as it was when m came
-		switch {                                                      // an answer is known by what it answers; see mesh.AnswerTo
+		// An answer is known by what it answers.
+		switch {
 		case m.Subject == mesh.SubjectDone:
 			m.Subject += "." + m.Reply
 		case strings.HasPrefix(m.Subject, mesh.SubjectDone):
@@ -118,7 +119,13 @@ func on(m *nats.Msg, subject string) bool {
 	return m.Subject == subject || strings.HasSuffix(subject, ".") && strings.HasPrefix(m.Subject, subject)
 }
 
-// dispatch sends a task to an inbox and returns the subject of its answer.
+// attemptOf is what the answer to a dispatch with that reply subject has as its own.
+func attemptOf(done string) string {
+	_, attempt := mesh.AnswerTo(done)
+	return attempt
+}
+
+// dispatch sends a task to an inbox and returns its reply subject.
 func (n *node) dispatch(inbox, data string, header ...string) (done string) {
 	n.t.Helper()
 	n.attempt++

@@ -58,7 +58,7 @@ func TestQuickTasksTogether(t *testing.T) {
 	defer l.mu.Unlock()
 	wrote := l.written.String()
 	for done := range last {
-		answer := strings.Index(wrote, "PUB localbe.done "+strings.TrimPrefix(done, "localbe.done.")+" ")
+		answer := strings.Index(wrote, "PUB localbe.done "+attemptOf(done)+" ")
 		if answer < 0 {
 			t.Fatalf("%s was not answered", done)
 		}

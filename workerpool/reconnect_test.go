@@ -148,7 +148,7 @@ func TestLostAnswer(t *testing.T) {
 	receive(t, begun)
 	cutAndWait(t, nc, l)
 	close(release)
-	if line := receive(t, log); !strings.Contains(line, "could not send an answer") || !strings.Contains(line, strings.TrimPrefix(done, "localbe.done.")) {
+	if line := receive(t, log); !strings.Contains(line, "could not send an answer") || !strings.Contains(line, attemptOf(done)) {
 		t.Errorf("logged %q", line)
 	}
 	l.restore()
