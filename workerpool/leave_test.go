@@ -210,9 +210,14 @@ func TestNoLeaks(t *testing.T) {
 		t.Fatal(err)
 	}
 	before, subscriptions := goleak.IgnoreCurrent(), nc.NumSubscriptions()
+	const workers = 20
 	for range 3 {
-		p := run(t, nc, workerpool.Config{Workers: 20}, echo)
-		n.await(n.dispatch(n.await(mesh.SubjectReady).Reply, "x", mesh.HeaderTimeout, "1h"))
+		p := run(t, nc, workerpool.Config{Workers: workers}, echo)
+		var inbox string
+		for range workers { // every READY, so that none is left to be taken for one of the next pool
+			inbox = n.await(mesh.SubjectReady).Reply
+		}
+		n.await(n.dispatch(inbox, "x", mesh.HeaderTimeout, "1h"))
 		if err := p.end(); err != nil {
 			t.Error(err)
 		}
