@@ -11,6 +11,11 @@ import (
 // restarts has another. It is compared for equality only; it has no order.
 type Incarnation uint64
 
+// NewIncarnation makes an incarnation of a random number, all bits of which may be
+// set. The top one is left out: then the texts of its attempts begin with a
+// letter, where a dash would be a flag to whatever command gets one.
+func NewIncarnation(random uint64) Incarnation { return Incarnation(max(1, random>>1)) }
+
 // String returns the incarnation as 13 or fewer characters of 0-9 a-z.
 func (i Incarnation) String() string { return strconv.FormatUint(uint64(i), 36) }
 

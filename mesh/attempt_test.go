@@ -57,6 +57,17 @@ func TestParseAttemptMalformed(t *testing.T) {
 	}
 }
 
+// What people paste into a command is no flag.
+func TestNewIncarnation(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		i := NewIncarnation(rapid.Uint64().Draw(t, "random"))
+		text := Attempt{Incarnation: i}.String()
+		if first := text[0] &^ 0x20; i == 0 || first < 'A' || first > 'Z' {
+			t.Fatalf("incarnation %d, attempt %s", i, text)
+		}
+	})
+}
+
 func TestIncarnation(t *testing.T) {
 	for i, text := range map[Incarnation]string{1: "1", 35: "z", 36: "10", 1<<64 - 1: "3w5e11264sgsf"} {
 		if got := i.String(); got != text {

@@ -62,7 +62,7 @@ func New(cfg Config) (*Node, error) {
 	return &Node{
 		cfg:         cfg,
 		log:         cfg.Logger.With("node", cfg.Name),
-		incarnation: mesh.Incarnation(max(1, binary.BigEndian.Uint64(random[:]))),
+		incarnation: mesh.NewIncarnation(binary.BigEndian.Uint64(random[:])),
 		ready:       make(chan struct{}),
 		kill:        make(chan struct{}),
 		ended:       make(chan struct{}),
