@@ -46,28 +46,32 @@ func (q *queue) leaves(r mesh.Route) *task {
 // line is tasks by age, the oldest first.
 type line struct{ head, tail *task }
 
-// insert puts a task in its place. A new one goes to the end at once; one that
-// comes back from a worker or peer walks past the few older ones.
+// insert puts a task in its place. A new one goes to the end at once. One that
+// comes back from a worker or peer is among the oldest, a guest, or one that a
+// peer did not want, among the youngest: so it is looked for from both ends.
 func (l *line) insert(t *task) {
 	if l.tail == nil {
 		l.head, l.tail = t, t
 		return
 	}
-	if l.tail.arrived <= t.arrived {
-		t.prev, l.tail.next, l.tail = l.tail, t, t
-		return
+	before, after := l.tail, l.head // the task is behind the one, or ahead of the other
+	for before.arrived > t.arrived {
+		if after.arrived > t.arrived {
+			before = after.prev
+			break
+		}
+		before, after = before.prev, after.next
 	}
-	at := l.head
-	for at.arrived <= t.arrived {
-		at = at.next
-	}
-	t.prev, t.next = at.prev, at
-	if at.prev == nil {
-		l.head = t
+	if t.prev = before; before == nil {
+		t.next, l.head = l.head, t
 	} else {
-		at.prev.next = t
+		t.next, before.next = before.next, t
 	}
-	at.prev = t
+	if t.next == nil {
+		l.tail = t
+	} else {
+		t.next.prev = t
+	}
 }
 
 func (l *line) remove(t *task) {
