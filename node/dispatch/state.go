@@ -193,9 +193,13 @@ func (c *Core) abandon(now time.Duration, p *mesh.Peer, died bool, fx []Effect) 
 }
 
 func (c *Core) feedAll(now time.Duration, fx []Effect) []Effect {
-	for i := 0; i < len(c.services.list); i++ {
-		if s := c.services.list[i]; s.queue.n > 0 || s.idle.n > 0 {
+	for i := 0; i < len(c.services.list); {
+		s := c.services.list[i]
+		if s.queue.n > 0 || s.idle.n > 0 {
 			fx = c.feed(now, s, fx)
+		}
+		if i < len(c.services.list) && c.services.list[i] == s { // it was not its last task
+			i++
 		}
 	}
 	return fx
