@@ -106,10 +106,16 @@ func (c *Core) Returned(now time.Duration, a mesh.Attempt, losses int, fx []Effe
 		return fx
 	}
 	c.stats.Returned++
-	p := t.peer
+	p, s := t.peer, t.service
+	if t.sends < maxReturns {
+		t.waitEnd += now - t.sent // with a peer it did not wait here
+	}
 	c.takeBack(t)
-	if p.Free(t.service.name) > 0 { // it would be asked again at once
-		c.judgePeer(now, p, t.service, true)
+	if p.Free(s.name) > 0 { // it would be asked again at once
+		c.judgePeer(now, p, s, true)
+	}
+	if t.sends >= maxReturns && t.deadline == 0 && t.waitEnd <= now {
+		return c.refuse(now, t, mesh.CodeUnavailable, "peers give it back again and again", fx)
 	}
 	if losses > t.losses {
 		t.losses = losses - 1

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"slices"
 	"time"
 
 	"github.com/brokermesh/brokermesh/mesh"
@@ -122,8 +123,9 @@ func (c *Core) answer(now time.Duration, t *task, reply Effect, fx []Effect) []E
 }
 
 // succeed goes on after a task with an id ended without an answer: the first
-// request that joined it runs in its place.
-func (c *Core) succeed(now time.Duration, r *repeat, fx []Effect) []Effect {
+// request that joined it runs in its place. If that one waited, too, its time for
+// that runs on.
+func (c *Core) succeed(now time.Duration, r *repeat, waited bool, fx []Effect) []Effect {
 	if len(r.joined) == 0 {
 		delete(c.dedup.byKey, r.key)
 		return fx
@@ -131,18 +133,20 @@ func (c *Core) succeed(now time.Duration, r *repeat, fx []Effect) []Effect {
 	t := r.joined[0]
 	c.takeBack(t)
 	r.leader, t.repeat = t, r
-	t.waitEnd = now + c.cfg.QueueTimeout
+	if !waited {
+		t.waitEnd = now + c.cfg.QueueTimeout
+	}
 	return c.settle(now, t, fx)
 }
 
 // unjoin takes a task from those that wait for another.
 func (c *Core) unjoin(t *task) {
 	r := t.repeat
-	for i, other := range r.joined {
-		if other == t {
-			r.joined = append(r.joined[:i], r.joined[i+1:]...)
-			break
-		}
+	if r.joined[0] == t { // as when all are answered
+		r.joined[0], r.joined = nil, r.joined[1:]
+	} else {
+		i := slices.Index(r.joined, t)
+		r.joined = slices.Delete(r.joined, i, i+1)
 	}
 	t.repeat = nil
 	c.dedup.joined--

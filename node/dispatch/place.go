@@ -20,7 +20,7 @@ func (c *Core) settleBy(now time.Duration, t *task, r mesh.Route, fx []Effect) [
 	if !c.present(now, t) {
 		return c.overflow(now, s, c.setAside(now, t, fx))
 	}
-	if w := s.idle.head; w != nil {
+	if w := s.idle.head; w != nil && r.Peer == nil { // a draining node has one for what it has
 		return c.dispatch(now, t, w, fx)
 	}
 	if s.queue.n == 0 && !t.here {
@@ -159,9 +159,15 @@ func (c *Core) delegate(now time.Duration, t *task, r mesh.Route, fx []Effect) [
 	})
 }
 
-// maxSends is how often a task is sent to a peer until one queues it, however
-// long it may have to wait there.
-const maxSends = 3
+const (
+	// maxSends is how often a task is sent to a peer until one queues it, however
+	// long it may have to wait there.
+	maxSends = 3
+	// maxReturns is how often a task may come back undone and have the time that
+	// it was gone for nothing. More often it comes from one who says that it has
+	// idle workers, and lets none of them have it.
+	maxReturns = 16
+)
 
 func (c *Core) enqueue(now time.Duration, t *task) {
 	t.place, t.queued = waiting, now
@@ -240,12 +246,15 @@ func (c *Core) refuse(now time.Duration, t *task, code mesh.Code, reason string,
 	}
 	fx = append(fx, Effect{Do: Refuse, Task: t.message, Code: code, Reason: reason})
 	c.stats.Refused++
-	r, leads := t.repeat, t.repeat != nil && t.place != joined
+	r, leads, waited := t.repeat, t.repeat != nil && t.place != joined, t.place == waiting
 	c.end(now, t)
-	if leads && !c.leaving {
-		fx = c.succeed(now, r, fx)
+	if !leads || c.leaving {
+		return fx
 	}
-	return fx
+	for code == mesh.CodeFailed && len(r.joined) > 0 { // the same task, that takes workers along
+		fx = c.refuse(now, r.joined[0], code, reason, fx)
+	}
+	return c.succeed(now, r, waited, fx)
 }
 
 // cancel tells the worker of a running task that it works in vain, if that one
