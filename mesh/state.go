@@ -127,12 +127,18 @@ func ParseIdentity(data []byte) (Identity, Incarnation, error) {
 	return id, incarnation, err
 }
 
+// sameUptime is how far apart two uptimes may be and count as the same: the other
+// node's is told on its own clock, and is older by the way here when it arrives. It
+// is how long a node waits for that, when it asks at its start and later.
+const sameUptime = time.Second
+
 // Yields reports whether the first of two live nodes of one name has to give
-// it up: the one with the shorter uptime does; on a tie the higher incarnation.
-// Exactly one of the two yields, whichever of them asks.
+// it up: the one with the shorter uptime does; the higher incarnation if these
+// differ by no more than a second. Of the two never both yield, whoever asks, as
+// long as an answer takes no longer than that.
 func Yields(mine time.Duration, me Incarnation, other time.Duration, them Incarnation) bool {
-	if a, b := mine.Milliseconds(), other.Milliseconds(); a != b {
-		return a < b
+	if d := mine - other; d < -sameUptime || d > sameUptime {
+		return d < 0
 	}
 	return me > them
 }

@@ -179,24 +179,34 @@ func TestYields(t *testing.T) {
 		them  Incarnation
 		want  bool
 	}{
-		{time.Second, 1, 2 * time.Second, 2, true},
-		{2 * time.Second, 9, time.Second, 2, false},
+		{time.Second, 1, 3 * time.Second, 2, true},
+		{3 * time.Second, 9, time.Second, 2, false},
 		{time.Second, 2, time.Second, 1, true},
 		{time.Second, 1, time.Second, 2, false},
-		// Uptimes travel in milliseconds, so less than one is a tie.
-		{time.Second + 900*time.Microsecond, 2, time.Second, 1, true},
+		{time.Second, 1, 2 * time.Second, 2, false},
+		{2 * time.Second, 9, time.Second, 2, true},
 	} {
 		if got := Yields(c.mine, c.me, c.other, c.them); got != c.want {
 			t.Errorf("%+v: %v", c, got)
 		}
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		uptime := rapid.Map(rapid.IntRange(0, 5000), func(n int) time.Duration { return time.Duration(n) * time.Microsecond })
+		uptime := rapid.Map(rapid.IntRange(0, 5000), func(n int) time.Duration { return time.Duration(n) * time.Millisecond })
+		way := rapid.Map(rapid.IntRange(0, 1000), func(n int) time.Duration { return time.Duration(n) * time.Millisecond })
 		a, b := uptime.Draw(t, "a"), uptime.Draw(t, "b")
 		x := anyIncarnation.Draw(t, "x")
 		y := anyIncarnation.Filter(func(y Incarnation) bool { return y != x }).Draw(t, "y")
 		if Yields(a, x, b, y) == Yields(b, y, a, x) {
 			t.Fatal("not exactly one yields")
+		}
+		// Each compares its own uptime with an older one of the other.
+		here, there := a+way.Draw(t, "here"), b+way.Draw(t, "there")
+		one, other := Yields(here, x, b, y), Yields(there, y, a, x)
+		if one && other {
+			t.Fatal("both yield")
+		}
+		if here-b <= sameUptime && there-a <= sameUptime && !one && !other { // as those that start together
+			t.Fatal("none yields")
 		}
 	})
 }

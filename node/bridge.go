@@ -52,6 +52,8 @@ func (l *loop) onBridge(now time.Duration, m *nats.Msg, fx []dispatch.Effect) []
 		l.refuse(m, mesh.CodeBadRequest, "invalid node name; allowed: "+mesh.TokenRule)
 	case !l.link.Fits(m.Size()):
 		l.refuse(m, mesh.CodeBadRequest, tooLarge("request", m.Size(), int(l.link.MaxPayload())))
+	case l.ending: // it would go on waiting for answers
+		l.refuse(m, mesh.CodeUnavailable, "node "+l.cfg.Name+" is shutting down")
 	case len(l.relays.waiting) >= maxRelays:
 		l.refuse(m, mesh.CodeQueueFull, "too many requests to other nodes are waiting")
 	default:
@@ -76,7 +78,7 @@ func (l *loop) pass(now time.Duration, name string, m *nats.Msg, timeout time.Du
 		l.refuse(m, mesh.CodeUnavailable, "the cloud plane cannot be reached")
 		return
 	}
-	l.relays.waiting[token] = relay{request: m, expires: expires}
+	l.relays.waiting[token] = relay{request: m, expires: expires, peer: l.core.PeerRun(name)}
 }
 
 // onRelayed passes the answer back.

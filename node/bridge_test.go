@@ -191,3 +191,40 @@ func TestBridgeWithoutCloud(t *testing.T) {
 	defer nc.Close()
 	wantError(t, receive(t, ask(t, nc, &nats.Msg{Subject: "cloud.DC2"})), "503")
 }
+
+// A node that has a request of this kind is killed, and back before anybody has
+// looked: what it had in hand is lost, and the client is told.
+func TestBridgeToRestartedNode(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 2, patient)
+	client := m.Client("DC1")
+	for range 3 { // DC1 looks once a second
+		g := newGate()
+		w := m.Work("DC2", 1, g.handle)
+		answers := ask(t, client, named("DC2", "x"))
+		receive(t, g.began)
+		m.Kill("DC2")
+		close(g.open)
+		w.Kill()
+		m.Restart("DC2")
+		m.AwaitMesh()
+		wantError(t, receive(t, answers), "503")
+	}
+}
+
+// A node that drains does not pass on what goes on coming, or it would never end.
+func TestBridgeAtNodeThatEnds(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 2, patient)
+	g := newGate()
+	m.Work("DC2", 1, g.handle)
+	client := m.Client("DC1")
+	first := ask(t, client, named("DC2", "first"))
+	receive(t, g.began)
+	ended := shutdown(m, "DC1")
+	m.Await("DC1", "the drain", func(v node.View) bool { return v.Unready != "" })
+	wantError(t, receive(t, ask(t, client, named("DC2", "late"))), "503")
+	close(g.open)
+	wantAnswer(t, receive(t, first), "first", "DC2")
+	receive(t, ended)
+}

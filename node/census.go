@@ -47,10 +47,16 @@ func newCensus(s *localServer, found chan<- counted, log *slog.Logger) *census {
 	return &census{server: s, found: found, log: log, wake: make(chan struct{}, 1)}
 }
 
+// pendingMost is how many READYs may wait for a pass. One more is dropped: it will
+// be said again.
+const pendingMost = 1 << 16
+
 // ask puts a READY on the list of the next pass. It never blocks.
 func (c *census) ask(r dispatch.Ready) {
 	c.mu.Lock()
-	c.pending = append(c.pending, r)
+	if len(c.pending) < pendingMost {
+		c.pending = append(c.pending, r)
+	}
 	c.mu.Unlock()
 	c.poke()
 }
@@ -104,13 +110,14 @@ func (c *census) run(done <-chan struct{}) {
 		}
 		result.ready = ready
 		result.holders = c.pass(ready, audit)
+		took := time.Since(result.began) // without the time until the loop looks at it
 		select {
 		case c.found <- result:
 		case <-done:
 			return
 		}
 		select {
-		case <-time.After(passShare * time.Since(result.began)):
+		case <-time.After(passShare * took):
 		case <-done:
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -232,6 +233,7 @@ func TestNameTakenLater(t *testing.T) {
 	stop, olderEnd := run(older)
 	defer stop()
 	receive(t, older.Ready())
+	time.Sleep(1500 * time.Millisecond) // of two that are about as old neither is the younger
 	younger := newNode(t, "DC1", func(c *node.Config) { c.ClusterListen = meeting })
 	stopYounger, youngerEnd := run(younger)
 	defer stopYounger()

@@ -88,7 +88,9 @@ func (l *loop) onReady(now time.Duration, m *nats.Msg) {
 	}
 	r := dispatch.Ready{ID: dispatch.WorkerID{Inbox: m.Reply}, Service: service, Name: name, Cancel: cancel, Said: now}
 	if l.core.Knows(m.Reply) {
-		l.lazy = append(l.lazy, r)
+		if len(l.lazy) < pendingMost {
+			l.lazy = append(l.lazy, r)
+		}
 		return
 	}
 	l.census.ask(r)
@@ -100,6 +102,11 @@ func (l *loop) admit(result counted) {
 	l.census.received()
 	defer clear(l.left) // what a later pass finds was said after the leave
 	if result.holders != nil {
+		for client := range l.core.Clients() {
+			if l.node.local.GetClient(client) == nil { // its end was told while our connection for that was lost
+				l.onEnded(client)
+			}
+		}
 		gone := l.core.Audit(now, result.began.Sub(l.began), func(inbox string) bool { _, held := result.holders[inbox]; return held })
 		if gone > 0 {
 			l.complaints.add(now, "workers left without a word", "workers", gone)

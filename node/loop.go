@@ -12,7 +12,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/brokermesh/brokermesh/mesh"
 	"github.com/brokermesh/brokermesh/mesh/link"
 	"github.com/brokermesh/brokermesh/node/dispatch"
 )
@@ -31,19 +30,21 @@ type loop struct {
 	hash  maphash.Seed // of payloads
 	began time.Time
 
-	// The local flow. That of the workers is in the order of the dispatch
-	// connection, and no flood of requests keeps an answer of theirs out: that
-	// worker would be taken for busy for ever.
-	workers chan *nats.Msg
+	// The local flow, in the order of the dispatch connection. No flood of
+	// anything else keeps a worker's answer out: it would be taken for busy for
+	// ever.
+	answers chan *nats.Msg // and fences
+	readies chan *nats.Msg // and who leaves: said again if it gets lost
 	clients *intake
 	calls   chan *call
 
 	subs     []*nats.Subscription
+	lossless lossless
 	found    chan counted
 	conflict chan error // the name has to be given up
 	watch    chan watcher
 	status   chan nats.Status // of the cloud connection
-	broken   chan nats.Status // of the local connection: it was lost
+	local    chan nats.Status // of the local connection
 
 	census     *census
 	fences     fences
@@ -52,6 +53,7 @@ type loop struct {
 	lazy       []dispatch.Ready // READYs of workers that are known: the next pass may take its time
 	nextLazy   time.Duration
 	relays     relays
+	unsent     unsent
 	complaints complaints
 	watchers   []watcher
 	checking   bool // a question who has our name is under way
@@ -69,6 +71,8 @@ type loop struct {
 const (
 	// buffered is how many messages may wait for the loop; see link.
 	buffered = 1 << 16
+	// readiesBuffered is how many READYs; a lost one is repeated.
+	readiesBuffered = 1 << 14
 	// lazyEvery is how often the READYs of known workers are looked into.
 	lazyEvery = time.Second
 )
@@ -96,7 +100,8 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 	l := &loop{
 		node: n, cfg: n.cfg, log: n.log, plane: p, link: p.link,
 		core: dispatch.New(cfg), began: time.Now(), hash: maphash.MakeSeed(),
-		workers:    make(chan *nats.Msg, buffered),
+		answers:    make(chan *nats.Msg, buffered),
+		readies:    make(chan *nats.Msg, readiesBuffered),
 		clients:    newIntake(p.local, n.cfg.Name),
 		calls:      make(chan *call, calling),
 		found:      make(chan counted),
@@ -110,51 +115,6 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 	}
 	l.census = newCensus(n.local, l.found, n.log)
 	return l, l.subscribe()
-}
-
-// subscribe opens the local flow, then the cloud flow, to everybody.
-func (l *loop) subscribe() error {
-	for _, s := range []struct {
-		subject string
-		to      chan *nats.Msg
-	}{
-		{l.fences.subject + "*", l.workers},
-		{mesh.SubjectDone, l.workers},
-		{mesh.SubjectDone + ".*", l.workers},
-		{mesh.SubjectLeave, l.workers},
-		{mesh.SubjectReady, l.workers},
-		{mesh.SubjectReady + ".>", l.workers},
-		{mesh.SubjectRequest, l.clients.arrived},
-		{mesh.SubjectRequest + ".>", l.clients.arrived},
-		{mesh.SubjectCloud + "*", l.clients.arrived},
-		{mesh.SubjectWhy, l.clients.arrived},
-	} {
-		sub, err := l.plane.local.ChanSubscribe(s.subject, s.to)
-		if err != nil {
-			return fmt.Errorf("subscribe to %s: %w", s.subject, err)
-		}
-		l.subs = append(l.subs, sub)
-	}
-	if err := l.fences.watch(l.plane.system, l.node.ended); err != nil {
-		return fmt.Errorf("subscribe to disconnect events: %w", err)
-	}
-	if err := l.link.Join(); err != nil {
-		return err
-	}
-	for _, nc := range []*nats.Conn{l.plane.local, l.plane.system} {
-		if err := nc.FlushTimeout(startTimeout); err != nil {
-			return fmt.Errorf("subscribe: %w", err)
-		}
-	}
-	if !l.plane.cloud.IsConnected() {
-		return nil // an existing NATS that cannot be reached now
-	}
-	err := l.plane.cloud.FlushTimeout(flushTimeout)
-	if err != nil && l.node.cloud.server != nil {
-		return fmt.Errorf("subscribe: %w", err)
-	}
-	l.told(err) // it was lost just now: nats.go subscribes when it is back
-	return nil
 }
 
 // serve runs the loop until the node has drained, was killed, or lost its name.
@@ -178,8 +138,8 @@ func (l *loop) serve(ctx context.Context) error {
 
 	l.status = l.plane.cloud.StatusChanged(nats.CONNECTED, nats.RECONNECTING)
 	defer l.plane.cloud.RemoveStatusListener(l.status)
-	l.broken = l.plane.local.StatusChanged(nats.RECONNECTING)
-	defer l.plane.local.RemoveStatusListener(l.broken)
+	l.local = l.plane.local.StatusChanged(nats.CONNECTED, nats.RECONNECTING)
+	defer l.plane.local.RemoveStatusListener(l.local)
 	l.lookAtCloud()
 	l.tick() // the first announcement
 	close(l.node.ready)
@@ -203,7 +163,8 @@ func (l *loop) serve(ctx context.Context) error {
 		var firstCall *call
 		l.clients.waits()
 		select {
-		case first = <-l.workers:
+		case first = <-l.answers:
+		case first = <-l.readies:
 		case first = <-l.clients.arrived:
 		case firstCloud = <-l.link.Messages():
 		case firstCall = <-l.calls:
@@ -214,7 +175,11 @@ func (l *loop) serve(ctx context.Context) error {
 			l.admit(result)
 		case w := <-l.watch:
 			l.watchers = append(l.watchers, w)
-		case <-l.broken:
+		case status := <-l.local:
+			if status == nats.CONNECTED {
+				l.answerRest()
+				break
+			}
 			l.log.Error("the node's own connection to its local server was lost; all tasks in hand run again")
 			l.apply(l.core.AllDisconnected(l.now(), l.fx[:0]))
 		case <-l.status:
@@ -279,6 +244,10 @@ func (l *loop) tick() {
 		}
 		l.lazy, l.nextLazy = l.lazy[:0], now+lazyEvery
 		l.checkRelays(now)
+		if l.lossless.lost() {
+			l.log.Error("answers of workers were dropped: the node could not keep up; all tasks in hand run again")
+			l.apply(l.core.AllDisconnected(now, l.fx[:0]))
+		}
 		if refused := l.clients.refused.Swap(0); refused > 0 {
 			l.complaints.add(now, "requests were refused that the node had no time for", "requests", refused)
 		}

@@ -74,6 +74,9 @@ func (l *loop) reply(e *dispatch.Effect) {
 	task, answer := messageOf(e.Task), e.Answer.(*nats.Msg)
 	if e.Guest {
 		task.Data = nil // its origin may ask for the answer again, and has the task
+		if task.Header != nil {
+			task.Header = nats.Header{} // that there was one is to be remembered
+		}
 	}
 	header := answer.Header
 	if e.Hops == 0 {
@@ -143,7 +146,7 @@ func (l *loop) send(task any, header nats.Header, data []byte) {
 	request := task.(*nats.Msg)
 	l.out = nats.Msg{Subject: request.Reply, Header: header, Data: data}
 	if !l.link.Carried(request) {
-		l.publish(&l.out)
+		l.answer()
 		return
 	}
 	if err := l.plane.cloud.PublishMsg(&l.out); err != nil {

@@ -40,7 +40,13 @@ func (l *loop) takeMore() {
 			}
 		}
 		select {
-		case m := <-l.workers:
+		case m := <-l.answers:
+			l.take(m)
+			none = false
+		default:
+		}
+		select {
+		case m := <-l.readies:
 			l.take(m)
 			none = false
 		default:
@@ -69,7 +75,7 @@ func (l *loop) takeMore() {
 
 // takeAll takes what has arrived by now.
 func (l *loop) takeAll() {
-	for range max(len(l.workers), l.clients.waiting(), len(l.calls), len(l.link.Messages()))/burst + 1 {
+	for range max(len(l.answers), len(l.readies), l.clients.waiting(), len(l.calls), len(l.link.Messages()))/burst + 1 {
 		l.takeMore()
 	}
 }

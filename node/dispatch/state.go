@@ -212,6 +212,14 @@ func (c *Core) feedNamed(now time.Duration, service string, fx []Effect) []Effec
 	return fx
 }
 
+// PeerRun returns the incarnation of a peer, 0 if none of that name is known.
+func (c *Core) PeerRun(name string) mesh.Incarnation {
+	if p := c.peers.Find(name); p != nil && !p.Left() {
+		return p.Incarnation
+	}
+	return 0
+}
+
 // Peers returns what is known of the peers that have not left, in order of name.
 func (c *Core) Peers() []mesh.PeerView { return c.peers.Views() }
 

@@ -1,6 +1,8 @@
 package dispatch
 
 import (
+	"iter"
+	"maps"
 	"time"
 
 	"github.com/brokermesh/brokermesh/mesh"
@@ -155,6 +157,9 @@ func (l *idleList) remove(w *worker) {
 
 // Knows reports whether the inbox is a worker's.
 func (c *Core) Knows(inbox string) bool { return c.workers.byInbox[inbox] != nil }
+
+// Clients returns the connections that have workers.
+func (c *Core) Clients() iter.Seq[uint64] { return maps.Keys(c.workers.byClient) }
 
 // Holds reports whether the attempt is in the hands of the worker with that
 // inbox. The shell asks before it believes a status message about one.
