@@ -54,6 +54,7 @@ type loop struct {
 	nextLazy   time.Duration
 	relays     relays
 	unsent     unsent
+	sight      sight
 	complaints complaints
 	watchers   []watcher
 	checking   bool // a question who has our name is under way
@@ -110,6 +111,7 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 		watch:      make(chan watcher),
 		fences:     fences{subject: p.local.NewInbox() + ".", ended: make(chan uint64, buffered), log: n.log},
 		left:       make(map[string]bool),
+		sight:      make(sight),
 		relays:     relays{waiting: make(map[string]relay)},
 		complaints: complaints{log: n.log, kinds: make(map[string]*complaint)},
 	}
@@ -244,6 +246,7 @@ func (l *loop) tick() {
 		}
 		l.lazy, l.nextLazy = l.lazy[:0], now+lazyEvery
 		l.checkRelays(now)
+		l.sight.look(l.core.Peers(), l.log.Info)
 		if l.lossless.lost() {
 			l.log.Error("answers of workers were dropped: the node could not keep up; all tasks in hand run again")
 			l.apply(l.core.AllDisconnected(now, l.fx[:0]))
