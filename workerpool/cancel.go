@@ -3,6 +3,8 @@ package workerpool
 import (
 	"context"
 	"strconv"
+	"sync"
+	"sync/atomic"
 
 	"github.com/nats-io/nats.go"
 
@@ -23,6 +25,10 @@ func (w *worker) begin(attempt string) (context.Context, error) {
 	// each task. Who ends all contexts goes from worker to worker.
 	ctx, cancel := context.WithCancelCause(w.pool.values)
 	w.attempt, w.cancel = attempt, cancel
+	// Not before the attempt can be seen: pool.cancel does both the other way round.
+	if why := w.pool.early.take(attempt); why != nil {
+		cancel(why)
+	}
 	return ctx, nil
 }
 
@@ -58,12 +64,17 @@ func (p *pool) giveUp(cause error) {
 }
 
 // cancel takes the node's word that a task counts no more, and ends its context
-// unless it is done. All workers are told by one subject: few are.
+// unless it is done. All workers are told by one subject: few are. The task may
+// not have begun: it waits in its worker's inbox, or, after a stall, both are read
+// at once.
 func (p *pool) cancel(m *nats.Msg) {
 	attempt := m.Header.Get(mesh.HeaderAttempt)
 	if attempt == "" {
 		return
 	}
+	code, _ := strconv.Atoi(m.Header.Get(mesh.HeaderErrorCode)) // 0 is sent as mesh.CodeFailed
+	why := &Error{Code: mesh.Code(code), Text: "the node gave the task up: " + m.Header.Get(mesh.HeaderError)}
+	p.early.put(attempt, why) // before any worker is looked at: one that begins it now finds it
 	for _, w := range p.workers {
 		w.mu.Lock()
 		cancel := w.cancel
@@ -72,9 +83,51 @@ func (p *pool) cancel(m *nats.Msg) {
 		}
 		w.mu.Unlock()
 		if cancel != nil {
-			code, _ := strconv.Atoi(m.Header.Get(mesh.HeaderErrorCode)) // 0 is sent as mesh.CodeFailed
-			cancel(&Error{Code: mesh.Code(code), Text: "the node gave the task up: " + m.Header.Get(mesh.HeaderError)})
+			cancel(why)
+			_ = p.early.take(attempt) // it has begun
 			return
 		}
 	}
+}
+
+// early holds the last attempts that the node gave up and no worker had begun.
+// Some of them never begin: they were answered a moment before.
+type early struct {
+	some atomic.Int32 // how many there are; while there are none tasks pay no more than a look
+	mu   sync.Mutex
+	ring [64]givenUp
+	next int
+}
+
+// givenUp is an attempt that counts no more; without a why there is none.
+type givenUp struct {
+	attempt string
+	why     error
+}
+
+func (e *early) put(attempt string, why error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ring[e.next].why == nil {
+		e.some.Add(1)
+	}
+	e.ring[e.next] = givenUp{attempt, why}
+	e.next = (e.next + 1) % len(e.ring)
+}
+
+// take returns why an attempt counts no more, and forgets it; nil: it counts.
+func (e *early) take(attempt string) error {
+	if e.some.Load() == 0 {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i, g := range e.ring {
+		if g.why != nil && g.attempt == attempt {
+			e.ring[i] = givenUp{}
+			e.some.Add(-1)
+			return g.why
+		}
+	}
+	return nil
 }

@@ -67,6 +67,33 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// A task that the node gives up while it is in its worker's inbox, behind another
+// one, is cancelled when it begins, and no other is.
+func TestCancelBeforeItBegins(t *testing.T) {
+	n, nc, _ := setup(t)
+	began := make(chan struct{}, 3)
+	run(t, nc, workerpool.Config{}, func(ctx context.Context, task *workerpool.Task) ([]byte, error) {
+		began <- struct{}{}
+		if string(task.Data) == "first" {
+			<-ctx.Done()
+		}
+		return nil, context.Cause(ctx)
+	})
+	ready := n.next(mesh.SubjectReady)
+	first := n.dispatch(ready.Reply, "first")
+	receive(t, began)
+	second, third := n.dispatch(ready.Reply, "second"), n.dispatch(ready.Reply, "third")
+	n.giveUp(ready, second)
+	n.giveUp(ready, first) // behind it: when the first ends the pool has heard of both
+	n.await(first)
+	if m := n.await(second); m.Header.Get(mesh.HeaderErrorCode) != "504" || m.Header.Get(mesh.HeaderError) != "the node gave the task up: the deadline passed" {
+		t.Errorf("the second was worked on: answered with %v", m.Header)
+	}
+	if m := n.await(third); m.Header.Get(mesh.HeaderErrorCode) != "" {
+		t.Errorf("the third was answered with %v", m.Header)
+	}
+}
+
 // The command of a task that the node has given up is killed.
 func TestCancelCommand(t *testing.T) {
 	n, nc, _ := setup(t)

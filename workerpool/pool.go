@@ -23,6 +23,7 @@ type pool struct {
 	handler Handler
 	workers []*worker
 	cancels *nats.Subscription // to the node's word that a task counts no more
+	early   early              // that word, come before its task
 	answers outbox
 	exited  chan struct{}   // one from each worker that has ended
 	values  context.Context // of Run, without its end: what the contexts of tasks are made of
