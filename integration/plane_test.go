@@ -137,7 +137,7 @@ func startMesh(t *testing.T, n int, opts ...nodetest.Option) *nodetest.Mesh {
 // tasks that peers have in hand are waited for, and run once.
 func TestExternalPlaneComesAndGoes(t *testing.T) {
 	own := nodetest.Addresses(t, 2)
-	setting := "MESH_CLOUD_URL=nats://" + own[0]
+	setting := "MESH_CLOUD_URL=nats://token@" + own[0] // which the log does not tell
 	dc1 := startNode(t, "DC1", setting)
 	dc1.await(1, "cannot be reached; going on alone")
 	home, client, seen := startWorkers(t, dc1, 1), dial(t, dc1.Local), watch(t, dc1.Local)
@@ -148,7 +148,7 @@ func TestExternalPlaneComesAndGoes(t *testing.T) {
 	expectFrom(t, "DC1", <-alone)
 
 	first := startServer(t, "first", own[0], own[1], "")
-	dc1.await(1, "the cloud plane is back")
+	dc1.await(1, `the cloud plane is back","node":"DC1","cloud":"nats://***@`+own[0])
 	dc2 := startNode(t, "DC2", setting)
 	away := startWorkers(t, dc2, 1)
 	seen.awaitIdle("DC2", 1)

@@ -60,7 +60,7 @@ func (l *loop) lookAtCloud() {
 	switch {
 	case connected && l.alone:
 		l.alone = false
-		l.log.Info("the cloud plane is back", "cloud", l.plane.cloud.ConnectedUrlRedacted())
+		l.log.Info("the cloud plane is back", "cloud", redact(l.plane.cloud.ConnectedUrl()))
 		l.apply(l.core.CloudBack(now, l.fx[:0]))
 		l.checkName(now)
 	case !connected && !l.alone:

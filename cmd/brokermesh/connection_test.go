@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -8,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/nats-io/nkeys"
+
+	"github.com/brokermesh/brokermesh/node/nodetest"
 )
 
 // The variables mean what they mean to the nats command.
@@ -73,6 +76,46 @@ func TestConnection(t *testing.T) {
 		}
 		if user != c.user || !slices.Equal(o.Servers, c.servers) || !o.RetryOnFailedConnect || o.MaxReconnect >= 0 {
 			t.Errorf("%s: %q at %q", c.what, user, o.Servers)
+		}
+	}
+}
+
+// Neither errors nor logs tell a password or a token, however the URL is written.
+func TestNoSecretIsTold(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]string{
+		"me:secret@host:1":          "***@host:1",
+		"secret@host":               "***@host",
+		"nats://secret@host:1":      "nats://***@host:1",
+		"tls://me:sec@ret@host:1":   "tls://***@host:1",
+		"wss://me:secret@host/path": "wss://***@host/path",
+		"nats://host:1":             "nats://host:1",
+	} {
+		if got := redacted("a", url); got != "a, "+want {
+			t.Errorf("%s is told as %s", url, got)
+		}
+	}
+
+	m := nodetest.Start(t, 1)
+	host := strings.TrimPrefix(m.Node("DC1").CloudURL(), "nats://") // takes every password
+	for _, command := range []string{"watch", "why"} {
+		for _, server := range []string{"me:secret@127.0.0.1:1", "nats://secret@127.0.0.1:1"} {
+			if status, _, errs := brokermesh(t, command, "-s", server); status != exitFailed || strings.Contains(errs, "secret") {
+				t.Errorf("%s -s %s: exit status %d: %s", command, server, status, errs)
+			}
+		}
+	}
+	if status, _, errs := brokermesh(t, "why", "-s", "nats://secret@"+host); status != exitFailed || !strings.Contains(errs, "nats://***@"+host+" is not the local port") {
+		t.Errorf("exit status %d: %s", status, errs)
+	}
+	for _, args := range [][]string{{"-s", "secret@" + host, "--", "cat"}, {"-s", "secret@" + host, "--process", "--", "sleep", "3600"}} {
+		ctx, stop := context.WithCancel(t.Context())
+		out, status := newOutput(), make(chan int, 1)
+		go func() { status <- run(ctx, append([]string{"worker"}, args...), out, out) }()
+		out.await(t, 0, "***@"+host)
+		stop()
+		if s := <-status; s != 0 || strings.Contains(out.String(), "secret") {
+			t.Errorf("worker %v: exit status %d: %s", args, s, out)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -58,7 +57,7 @@ and reconnects by itself. Nobody there to begin with makes the exit status 1.
 
 // watch prints what changes until ctx ends.
 func watch(ctx context.Context, out io.Writer, o nats.Options, raw bool) error {
-	place := redacted(o.Servers)
+	place := redacted(o.Servers...)
 	messages := make(chan *nats.Msg, 4096)
 	links := make(chan string, 16) // news of our own connection
 	tell := func(news string) {
@@ -70,7 +69,7 @@ func watch(ctx context.Context, out io.Writer, o nats.Options, raw bool) error {
 	o.Name = "brokermesh watch"
 	o.RetryOnFailedConnect = false // people wait for it
 	o.DisconnectedErrCB = func(*nats.Conn, error) { tell("lost " + place + "; reconnecting") }
-	o.ReconnectedCB = func(nc *nats.Conn) { tell("reconnected to " + nc.ConnectedUrlRedacted()) }
+	o.ReconnectedCB = func(nc *nats.Conn) { tell("reconnected to " + redacted(nc.ConnectedUrl())) }
 	o.AsyncErrorCB = func(_ *nats.Conn, _ *nats.Subscription, err error) { tell(err.Error()) }
 	nc, err := o.Connect()
 	if err != nil {
@@ -105,13 +104,18 @@ func watch(ctx context.Context, out io.Writer, o nats.Options, raw bool) error {
 	}
 }
 
-// redacted is URLs without their passwords.
-func redacted(servers []string) string {
+// redacted is URLs without what comes before the host: of "a:b@host" b is a
+// password, and of "a@host" a is a token. They may have no scheme.
+func redacted(servers ...string) string {
 	shown := make([]string, len(servers))
 	for i, server := range servers {
 		shown[i] = server
-		if u, err := url.Parse(server); err == nil {
-			shown[i] = u.Redacted()
+		if at := strings.LastIndexByte(server, '@'); at >= 0 {
+			scheme := 0
+			if i := strings.Index(server[:at], "://"); i >= 0 {
+				scheme = i + len("://")
+			}
+			shown[i] = server[:scheme] + "***" + server[at:]
 		}
 	}
 	return strings.Join(shown, ", ")
