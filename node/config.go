@@ -27,7 +27,7 @@ type Config struct {
 	ClusterListen    string        `split_words:"true" default:"127.0.0.1:6222" desc:"where the other nodes connect" allowed:"host:port; port 0 takes a free one"`
 	ClusterAdvertise string        `split_words:"true" desc:"where the other nodes reach this one, if not at the address that they see: behind a NAT, a proxy or a container's port" allowed:"host:port; not together with MESH_CLOUD_URL"`
 	Peers            []string      `split_words:"true" desc:"MESH_CLUSTER_LISTEN of other nodes, separated by commas; one is enough, it tells of the rest" allowed:"host:port, separated by commas"`
-	CloudURL         string        `split_words:"true" desc:"an existing NATS as cloud plane instead of an embedded server: its URLs, separated by commas" allowed:"nats://, tls://, ws:// or wss:// and host, separated by commas; not together with MESH_PEERS"`
+	CloudURL         string        `split_words:"true" desc:"an existing NATS as cloud plane instead of an embedded server: its URLs, separated by commas" allowed:"nats:// or tls:// and host, separated by commas, or ws:// or wss:// all of them; not together with MESH_PEERS"`
 	CloudCreds       string        `split_words:"true" desc:"credentials file for MESH_CLOUD_URL" allowed:"a file that can be read; only with MESH_CLOUD_URL"`
 	HealthListen     string        `split_words:"true" desc:"where HTTP probes ask: GET /healthz, is the process alive; GET /readyz, does the node serve; nowhere by default" allowed:"host:port; port 0 takes a free one"`
 	QueueLimit       int           `split_words:"true" default:"10000" desc:"tasks that may wait; one more is refused with 429" allowed:"a number from 1 to 10000000; 0: the default"`
@@ -145,15 +145,18 @@ func isAddress(s string) bool {
 	return err == nil && host != ""
 }
 
-// isCloudURL reports whether s is a list of URLs that nats.go can connect to.
+// isCloudURL reports whether s is a list of URLs that nats.go can connect to: no
+// websocket, or nothing else.
 func isCloudURL(s string) bool {
+	kinds := make(map[bool]bool)
 	for one := range strings.SplitSeq(s, ",") {
 		u, err := url.Parse(strings.TrimSpace(one))
 		if err != nil || u.Hostname() == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
 			return false
 		}
+		kinds[u.Scheme == "ws" || u.Scheme == "wss"] = true
 	}
-	return true
+	return len(kinds) == 1
 }
 
 func isReadable(file string) bool {

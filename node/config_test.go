@@ -186,7 +186,10 @@ func TestNewFaults(t *testing.T) {
 	if _, err := node.New(all); len(faults(err)) != 8 {
 		t.Errorf("not all eight: %v", err)
 	}
-	for _, url := range []string{"x://me:pass@word@host", "me:pass@word@host"} {
+	if _, err := node.New(node.Config{CloudURL: "ws://a,WSS://b"}); err != nil {
+		t.Errorf("websockets alone: %v", err)
+	}
+	for _, url := range []string{"x://me:pass@word@host", "me:pass@word@host", "nats://me:pass@word@host,wss://b"} {
 		if _, err := node.New(node.Config{CloudURL: url}); err == nil || strings.Contains(err.Error(), "word") || !strings.Contains(err.Error(), "host") {
 			t.Errorf("%s: %v", url, err)
 		}

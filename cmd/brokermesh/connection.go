@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +41,12 @@ func connection(server string, env func(string) string) (nats.Options, error) {
 	for one := range strings.SplitSeq(server, ",") {
 		o.Servers = append(o.Servers, strings.TrimSpace(one))
 	}
-	need(!slices.ContainsFunc(o.Servers, notAServer), from, "not a URL such as "+nats.DefaultURL) // which may hold a password
+	kinds := make(map[string]bool)
+	for _, one := range o.Servers {
+		kinds[kindOf(one)] = true
+	}
+	need(!kinds[""], from, "not a URL such as "+nats.DefaultURL) // which may hold a password
+	need(!kinds["nats"] || !kinds["ws"], from, "ws:// and wss:// cannot be mixed with other URLs")
 
 	// In the order of the nats command: the first counts.
 	user, creds, key, jwt := env("NATS_USER"), env("NATS_CREDS"), env("NATS_NKEY"), env("NATS_JWT")
@@ -79,13 +83,22 @@ func connection(server string, env func(string) string) (nats.Options, error) {
 	return o, errors.Join(faults...)
 }
 
-// notAServer reports whether s is no address that nats.go can connect to.
-func notAServer(s string) bool {
+// kindOf returns what nats.go speaks with the server at an address: nats, or ws, a
+// websocket. It is empty for an address that nats.go cannot connect to.
+func kindOf(s string) string {
 	if !strings.Contains(s, "://") {
 		s = "nats://" + s
 	}
 	u, err := url.Parse(s)
-	return err != nil || u.Hostname() == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme)
+	switch {
+	case err != nil || u.Hostname() == "":
+		return ""
+	case u.Scheme == "nats" || u.Scheme == "tls":
+		return "nats"
+	case u.Scheme == "ws" || u.Scheme == "wss":
+		return "ws"
+	}
+	return ""
 }
 
 // complainEvery is how often it is told that a connection does not come about.

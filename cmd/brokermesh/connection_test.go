@@ -46,6 +46,9 @@ func TestConnection(t *testing.T) {
 		{"faults", "", map[string]string{
 			"NATS_URL": "http://user:secret@a", "NATS_NKEY": "no/such/key", "NATS_CA": file, "NATS_CERT": file, "NATS_KEY": file,
 		}, "", nil, []string{"NATS_URL: ", "NATS_NKEY: ", "NATS_CA: ", "NATS_CERT: "}},
+		{"websockets", "ws://a, WSS://b", nil, "", []string{"ws://a", "WSS://b"}, nil},
+		{"mixed", "a,wss://b", nil, "", nil, []string{"--server: ws:// and wss:// cannot be mixed"}},
+		{"mixed variable", "", map[string]string{"NATS_URL": "ws://a,tls://b"}, "", nil, []string{"NATS_URL: ws:// and wss:// cannot be mixed"}},
 		{"half", "a b", map[string]string{"NATS_JWT": "j", "NATS_KEY": file}, "", nil, []string{"--server: ", "NATS_JWT: ", "NATS_CERT: "}},
 		{"no file", "c", map[string]string{"NATS_CREDS": "no/such/file"}, "", nil, []string{"NATS_CREDS: "}},
 	} {
@@ -76,6 +79,20 @@ func TestConnection(t *testing.T) {
 		}
 		if user != c.user || !slices.Equal(o.Servers, c.servers) || !o.RetryOnFailedConnect || o.MaxReconnect >= 0 {
 			t.Errorf("%s: %q at %q", c.what, user, o.Servers)
+		}
+	}
+}
+
+// All commands that connect end at once with nats:// beside ws://, which nats.go tells
+// only when it connects.
+func TestMixedURLs(t *testing.T) {
+	t.Parallel()
+	const servers = "nats://127.0.0.1:1,ws://127.0.0.1:2"
+	for _, args := range [][]string{
+		{"watch", "-s", servers}, {"why", "-s", servers}, {"worker", "-s", servers, "--", "cat"}, {"worker", "-s", servers, "--process", "--", "cat"},
+	} {
+		if status, _, errs := brokermesh(t, args...); status != exitConfig || !strings.Contains(errs, "--server: ws://") {
+			t.Errorf("%v: exit status %d: %s", args, status, errs)
 		}
 	}
 }
