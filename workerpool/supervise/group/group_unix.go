@@ -4,6 +4,7 @@ package group
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"syscall"
@@ -34,10 +35,11 @@ func signal(group int, s syscall.Signal) error {
 	return err
 }
 
-// watch is what a guard runs: it outlives polite signals to its group, and when
+// watch is what a guard runs: it outlives the signals that a program may send to its
+// own group, of which it ignores all that POSIX has a use for, says so, and when
 // nobody holds the other end of its input any more it kills the group, itself
 // included.
-const watch = `trap '' HUP INT QUIT TERM; read -r _; kill -KILL 0`
+const watch = `trap '' HUP INT QUIT PIPE ALRM TERM USR1 USR2; echo; read -r _; kill -KILL 0`
 
 // A Guard leads a process group, and kills it when this process ends, however
 // that happens. While it is not reaped nobody else gets the group's number. It is
@@ -47,7 +49,8 @@ type Guard struct {
 	hold  *os.File // closed by the end of this process, at the latest
 }
 
-// NewGuard starts a guard, with a group that has nobody else in it. It needs sh.
+// NewGuard starts a guard, with a group that has nobody else in it, and waits until
+// signals do it no harm. It needs sh.
 func NewGuard() (*Guard, error) {
 	read, hold, err := os.Pipe()
 	if err != nil {
@@ -57,11 +60,21 @@ func NewGuard() (*Guard, error) {
 	shell := exec.Command("sh", "-c", watch)
 	shell.Stdin, shell.Env, shell.Dir = read, []string{"LC_ALL=C"}, "/"
 	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := shell.Start(); err != nil {
+	ready, err := shell.StdoutPipe()
+	if err == nil {
+		err = shell.Start()
+	}
+	if err != nil {
 		_ = hold.Close()
 		return nil, err
 	}
-	return &Guard{shell: shell, hold: hold}, nil
+	g := &Guard{shell: shell, hold: hold}
+	if _, err := ready.Read(make([]byte, 1)); err != nil { // io.EOF: it has ended
+		g.Kill()
+		return nil, fmt.Errorf("the guard of a process group: %w", err)
+	}
+	_ = ready.Close()
+	return g, nil
 }
 
 // Admit has a command that is not started yet run in the group.
