@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -57,6 +58,7 @@ process is killed).
 			if err := w.prepare(args); err != nil {
 				return err
 			}
+			debug.SetMaxThreads(goThreads + 3*w.workers)
 			if w.processes != nil {
 				w.supervise(cmd.Context())
 				return nil
@@ -77,6 +79,11 @@ process is killed).
 
 // maxWorkers is a bound against slips; a process can do with a lot more.
 const maxWorkers = 10_000
+
+// goThreads is how many threads Go lets a process have before it ends it. A worker
+// may need some beyond that: one is locked to a command, lest it be taken for dead
+// with the thread that started it, and others wait for its end and write its input.
+const goThreads = 10_000
 
 type commandWorkers struct {
 	server, service, name string

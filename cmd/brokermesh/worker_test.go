@@ -1,0 +1,23 @@
+package main
+
+import (
+	"context"
+	"runtime/debug"
+	"testing"
+)
+
+// As many workers as are allowed do not run into Go's limit of threads, of which
+// each has some.
+func TestThreadsForAllWorkers(t *testing.T) {
+	before := debug.SetMaxThreads(goThreads)
+	defer debug.SetMaxThreads(before)
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	out := newOutput()
+	if status := run(ctx, []string{"worker", "-s", "nats://127.0.0.1:1", "-n", "10000", "--", "cat"}, out, out); status != 0 {
+		t.Errorf("exit status %d: %s", status, out)
+	}
+	if limit := debug.SetMaxThreads(before); limit < goThreads+3*maxWorkers {
+		t.Errorf("%d threads are allowed", limit)
+	}
+}
