@@ -76,8 +76,11 @@ func watch(ctx context.Context, out io.Writer, o nats.Options, raw bool) error {
 		return fmt.Errorf("cannot reach %s: %w", place, err)
 	}
 	defer nc.Close()
-	if _, err := nc.ChanSubscribe(mesh.StateSubject("*"), messages); err != nil {
-		return fmt.Errorf("watch %s: %w", place, err)
+	// On a cloud port what changes in a large mesh is told to neighbours only.
+	for _, subject := range []string{mesh.StateSubject("*"), mesh.NewsSubject("*")} {
+		if _, err := nc.ChanSubscribe(subject, messages); err != nil {
+			return fmt.Errorf("watch %s: %w", place, err)
+		}
 	}
 
 	p := newPeople(out)
@@ -90,7 +93,8 @@ func watch(ctx context.Context, out io.Writer, o nats.Options, raw bool) error {
 			if raw {
 				fmt.Fprintf(out, "%s\n", m.Data)
 			} else {
-				p.hear(time.Now(), strings.TrimPrefix(m.Subject, mesh.SubjectState), m.Data)
+				name, _ := mesh.StateOf(m.Subject)
+				p.hear(time.Now(), name, m.Data)
 			}
 		case news := <-links:
 			if !raw {

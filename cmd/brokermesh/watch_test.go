@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/brokermesh/brokermesh/mesh"
 	"github.com/brokermesh/brokermesh/node/nodetest"
 	"github.com/brokermesh/brokermesh/workerpool"
@@ -48,6 +50,33 @@ func TestWatch(t *testing.T) {
 		out.await(t, at, " DC2 restarted, up ")
 		end()
 	}
+}
+
+// On a cloud port it hears what the nodes of a large mesh tell their neighbours, too.
+func TestWatchNews(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 1)
+	out, end := watching(t, "-s", m.Node("DC1").CloudURL())
+	defer end()
+	out.await(t, 0, " DC1 appears, up ")
+	nc, err := nats.Connect(m.Node("DC1").CloudURL(), nats.Timeout(timeout))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	for i, subject := range []string{mesh.StateSubject("DC9"), mesh.NewsSubject("DC9"), mesh.StateSubject("DC9")} {
+		s := mesh.State{Version: mesh.Version, Name: "DC9", Incarnation: "a", Sequence: uint64(i + 1), Services: []mesh.Load{{Workers: 5, Idle: 5 - i}}}
+		data, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := nc.Publish(subject, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := out.await(t, 0, " DC9 workers 5 idle 5 waiting 0\n")
+	at = out.await(t, at, " DC9 workers 5 idle 4 (-1) waiting 0\n")
+	out.await(t, at, " DC9 workers 5 idle 3 (-1) waiting 0\n")
 }
 
 func TestWatchReconnects(t *testing.T) {
