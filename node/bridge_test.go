@@ -3,7 +3,6 @@ package node_test
 import (
 	"context"
 	"encoding/json"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -176,12 +175,8 @@ func TestBridgeToDead(t *testing.T) {
 // A cloud plane that was never reached is no fault of the request.
 func TestBridgeWithoutCloud(t *testing.T) {
 	t.Parallel()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	free.Close()
-	n := newNode(t, "DC1", func(c *node.Config) { c.CloudURL = "nats://" + free.Addr().String() })
+	nowhere := nodetest.Addresses(t, 1)[0]
+	n := newNode(t, "DC1", func(c *node.Config) { c.CloudURL = "nats://" + nowhere })
 	stop, _ := run(n)
 	defer stop()
 	nc, err := n.Connect(t.Context())

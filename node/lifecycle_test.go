@@ -223,12 +223,7 @@ func TestNameTaken(t *testing.T) {
 // Two nodes of one name that find each other only later: the younger gives up.
 func TestNameTakenLater(t *testing.T) {
 	t.Parallel()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	meeting := free.Addr().String()
-	free.Close()
+	meeting := nodetest.Addresses(t, 1)[0]
 	older := newNode(t, "DC1", func(c *node.Config) { c.Peers = []string{meeting} })
 	stop, olderEnd := run(older)
 	defer stop()

@@ -84,7 +84,7 @@ func setup(t testing.TB, options ...nats.Option) (*node, *nats.Conn, *link) {
 
 func connect(t testing.TB, options ...nats.Option) *nats.Conn {
 	t.Helper()
-	options = append([]nats.Option{nats.MaxReconnects(-1), nats.ReconnectWait(time.Millisecond), nats.ReconnectJitter(0, 0)}, options...)
+	options = append([]nats.Option{nats.Timeout(patience), nats.MaxReconnects(-1), nats.ReconnectWait(time.Millisecond), nats.ReconnectJitter(0, 0)}, options...)
 	nc, err := nats.Connect("", options...)
 	if err != nil {
 		t.Fatal(err)

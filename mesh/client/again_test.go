@@ -3,7 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
-	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/brokermesh/brokermesh/mesh"
 	"github.com/brokermesh/brokermesh/mesh/client"
+	"github.com/brokermesh/brokermesh/node/nodetest"
 )
 
 // A node that shuts down is asked again, with the same id and what is left of
@@ -63,14 +64,20 @@ func TestNobodyListens(t *testing.T) {
 	t.Parallel()
 	n := startAbsent(t, 0)
 	c, _ := n.on()
-	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
-	defer cancel()
-	if _, err := c.Do(ctx, client.Request{}); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no node listens") {
-		t.Error(err)
+	for wait := 100 * time.Millisecond; ; wait *= 2 { // until the server had the time to say so
+		ctx, cancel := context.WithTimeout(context.Background(), wait)
+		_, err := c.Do(ctx, client.Request{})
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) || wait > patience {
+			t.Fatal(err)
+		}
+		if strings.Contains(err.Error(), "no node listens") {
+			break
+		}
 	}
 	done := do(patiently(t), c, client.Request{Data: []byte("x")})
 	n.serve()
-	n.answer(n.next())
+	n.answer(n.nextOf("x")) // those before may be late
 	wantReply(t, receive(t, done), "x", 0)
 }
 
@@ -98,13 +105,12 @@ func TestConnectionLost(t *testing.T) {
 // A client may be there before its node.
 func TestConnectLater(t *testing.T) {
 	t.Parallel()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	address := nodetest.Addresses(t, 1)[0]
+	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := free.Addr().(*net.TCPAddr).Port
-	free.Close()
-	c := dial(t, "nats://"+free.Addr().String())
+	c := dial(t, "nats://"+address)
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
 	_, err = c.Do(ctx, client.Request{})
@@ -112,7 +118,7 @@ func TestConnectLater(t *testing.T) {
 		t.Error(err)
 	}
 	done := do(patiently(t), c, client.Request{Data: []byte("x")})
-	n := startNode(t, port)
+	n := startNode(t, int(at.Port()))
 	n.answer(n.next())
 	wantReply(t, receive(t, done), "x", 0) // the server is there a moment before the node
 }

@@ -88,6 +88,16 @@ func (n *node) serve() {
 // next returns the next request, and its answer when it is told to.
 func (n *node) next() *nats.Msg { n.t.Helper(); return receive(n.t, n.heard) }
 
+// nextOf returns the next request with a payload, and passes over others.
+func (n *node) nextOf(data string) *nats.Msg {
+	n.t.Helper()
+	for {
+		if m := n.next(); string(m.Data) == data {
+			return m
+		}
+	}
+}
+
 // answer answers a request with its payload, and headers in pairs.
 func (n *node) answer(m *nats.Msg, header ...string) {
 	n.t.Helper()
@@ -121,7 +131,7 @@ func (n *node) echo() {
 
 func connect(t testing.TB, options ...nats.Option) *nats.Conn {
 	t.Helper()
-	options = append([]nats.Option{nats.MaxReconnects(-1), nats.ReconnectWait(time.Millisecond), nats.ReconnectJitter(0, 0), nats.ReconnectBufSize(-1)}, options...)
+	options = append([]nats.Option{nats.Timeout(patience), nats.MaxReconnects(-1), nats.ReconnectWait(time.Millisecond), nats.ReconnectJitter(0, 0), nats.ReconnectBufSize(-1)}, options...)
 	nc, err := nats.Connect("", options...)
 	if err != nil {
 		t.Fatal(err)

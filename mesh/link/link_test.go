@@ -52,7 +52,7 @@ func start(t *testing.T) *plane {
 
 func (p *plane) connect() *nats.Conn {
 	p.t.Helper()
-	nc, err := nats.Connect("", nats.InProcessServer(p.server), nats.NoEcho())
+	nc, err := nats.Connect("", nats.InProcessServer(p.server), nats.NoEcho(), nats.Timeout(patience))
 	if err != nil {
 		p.t.Fatal(err)
 	}
