@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
 
 	"github.com/brokermesh/brokermesh/mesh"
@@ -102,6 +103,25 @@ func TestCloseBeforeRun(t *testing.T) {
 		t.Error("a node that never ran has addresses")
 	}
 	wantEnded(t, n)
+}
+
+// A connection within the process is not given up because the machine is busy, as
+// the library would after 2 s, unless who asks for it wants that.
+func TestConnectIsPatient(t *testing.T) {
+	t.Parallel()
+	n := nodetest.Start(t, 1).Node("DC1")
+	for what, connect := range map[string]func(context.Context, ...nats.Option) (*nats.Conn, error){"local": n.Connect, "cloud": n.ConnectCloud} {
+		for want, opts := range map[time.Duration][]nats.Option{10 * time.Second: nil, time.Minute: {nats.Timeout(time.Minute)}} {
+			nc, err := connect(t.Context(), opts...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if nc.Opts.Timeout != want {
+				t.Errorf("%s: a timeout of %v, want %v", what, nc.Opts.Timeout, want)
+			}
+			nc.Close()
+		}
+	}
 }
 
 // wantEnded checks that everything that needs a running node fails.

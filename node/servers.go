@@ -192,9 +192,10 @@ func (s *localServer) systemUser() nats.Option {
 
 // dial connects in process to an embedded server. A timeout for writes would cost
 // a timer each, and be of no use: the server is in this process, and cuts off who
-// does not read.
+// does not read. Nor is the library's timeout for the handshake, 2 s: it tells of a
+// machine that is busy, when a node starts beside many others, say.
 func dial(s *server.Server, opts ...nats.Option) (*nats.Conn, error) {
-	return nats.Connect("", append([]nats.Option{nats.InProcessServer(s), nats.FlusherTimeout(0)}, opts...)...)
+	return nats.Connect("", append([]nats.Option{nats.InProcessServer(s), nats.FlusherTimeout(0), nats.Timeout(startTimeout)}, opts...)...)
 }
 
 // connect connects in process to an embedded server of this node, for the
