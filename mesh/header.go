@@ -94,7 +94,7 @@ type Delegation struct {
 	Age         time.Duration // since the origin took the task in
 	Left        time.Duration // until the client's deadline; 0: it set none
 	Losses      int           // workers and peers that died with the task so far
-	Number      uint64        // of this delegation among those to this peer and of this service
+	Number      uint64        // of this delegation among those to this peer, of all services
 	Patience    time.Duration // how long it would wait at its origin: it is queued at the peer if that is not longer
 }
 
