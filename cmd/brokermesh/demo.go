@@ -40,7 +40,7 @@ clients do, it sends a task again that got no answer because its node went
 down, or an error for one: execution is at least once. A task is lost if it is
 not answered within 30 seconds all the same. A task that was lost or answered
 wrongly makes the exit status 1.`,
-		Args: cobra.NoArgs,
+		Args: noArguments(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(); err != nil {
 				return err

@@ -48,6 +48,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitConfig
 }
 
+// noArguments is for commands that take flags only, with a hint at where an argument
+// would go. Cobra calls it an unknown command. It is not told: it may be an address
+// with a password.
+func noArguments(hint string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return fmt.Errorf("%s takes no arguments%s", cmd.Name(), hint)
+		}
+		return nil
+	}
+}
+
 // runError marks what went wrong after the command line and the configuration
 // were found to be good.
 type runError struct{ error }

@@ -16,7 +16,7 @@ func nodeCommand() *cobra.Command {
 		Use:   "node",
 		Short: "Run one node, configured by environment variables",
 		Long:  "Run one node until SIGTERM or SIGINT; then it drains and ends with status 0.\nA wrong configuration ends it with status 2, anything else that fails with 1.\n\n" + variables(),
-		Args:  cobra.NoArgs,
+		Args:  noArguments("; it is configured by variables, see --help"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := node.ConfigFromEnv()
 			if err != nil {

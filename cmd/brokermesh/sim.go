@@ -44,7 +44,7 @@ clients: --load and --hot are of all --nodes, as if all were there.
 
 Of log-normal service times one in a hundred is ten times the mean or more. With
 more than 1,000 nodes each knows of its neighbours only, for want of memory.`,
-		Args: cobra.NoArgs,
+		Args: noArguments(""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(c); err != nil {
 				return err

@@ -30,7 +30,7 @@ processes. It ends with Ctrl-C or --for,
 and reconnects by itself. Nobody there to begin with makes the exit status 1.
 
 ` + connectionVariables,
-		Args: cobra.NoArgs,
+		Args: noArguments("; the address goes to -s"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := connection(server, os.Getenv)
 			if length < 0 {
