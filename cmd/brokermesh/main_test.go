@@ -1,6 +1,7 @@
 package main
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -20,5 +21,12 @@ func TestNoArguments(t *testing.T) {
 	}
 	if status, _, errs := brokermesh(t, "wach"); status != exitConfig || !strings.Contains(errs, `unknown command "wach"`) {
 		t.Errorf("exit status %d: %s", status, errs)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	if status, out, errs := brokermesh(t, "--version"); status != 0 || !regexp.MustCompile(`^brokermesh version \S+\n$`).MatchString(out) {
+		t.Errorf("exit status %d: %s%s", status, out, errs)
 	}
 }
