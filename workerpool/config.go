@@ -49,8 +49,8 @@ type Config struct {
 	// are cancelled, before Run returns ErrStuck. 0 is DefaultCancelTimeout.
 	CancelTimeout time.Duration
 
-	// Logger is told of panics, of answers that could not be sent and of
-	// messages that are no tasks. nil is none.
+	// Logger is told of panics, of answers that could not be sent, of messages
+	// that are no tasks and, once, that there is no node. nil is none.
 	Logger *slog.Logger
 }
 

@@ -25,6 +25,7 @@ type pool struct {
 	cancels *nats.Subscription // to the node's word that a task counts no more
 	early   early              // that word, come before its task
 	answers outbox
+	unheard atomic.Bool     // the log has it that no node listens
 	exited  chan struct{}   // one from each worker that has ended
 	values  context.Context // of Run, without its end: what the contexts of tasks are made of
 }

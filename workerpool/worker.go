@@ -26,11 +26,12 @@ const leaveRetry = time.Second
 
 // worker is one worker: a subscription to its inbox, and the goroutine of run.
 type worker struct {
-	pool  *pool
-	sub   *nats.Subscription
-	inbox chan *nats.Msg // nil: look whether it has left
-	left  atomic.Bool    // no dispatch comes any more
-	ready *nats.Msg      // the READY message, the same each time
+	pool    *pool
+	sub     *nats.Subscription
+	inbox   chan *nats.Msg // nil: look whether it has left
+	left    atomic.Bool    // no dispatch comes any more
+	unheard int            // how often, since the last task, no node listened to its READY
+	ready   *nats.Msg      // the READY message, the same each time
 
 	// mu orders READY and tasks: READY is published under it while busy is
 	// false, so none follows the beginning of a task before its answer.
@@ -115,9 +116,15 @@ func (w *worker) receive(m *nats.Msg) {
 	attempt, ok := strings.CutPrefix(m.Reply, mesh.SubjectDone+".")
 	switch {
 	case ok:
+		w.unheard = 0
 		w.do(m, attempt)
 	case m.Reply == "" && m.Header.Get("Status") == "503":
-		w.log().Debug("no node listens to READY")
+		w.unheard++
+		if w.unheard == 2 && !w.pool.unheard.Swap(true) { // the first time the node may be about to be there
+			w.log().Warn("no node listens to READY; is this the local port of a node?")
+		} else {
+			w.log().Debug("no node listens to READY")
+		}
 	default:
 		w.log().Warn("dropped a message that is no task", "reply", m.Reply)
 	}
