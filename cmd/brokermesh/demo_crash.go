@@ -28,6 +28,9 @@ func (m *demoMesh) startCrashes(sending context.Context, o demoOptions) {
 			case <-sending.Done():
 				return
 			}
+			if sending.Err() != nil { // at the same moment
+				return
+			}
 			var up []*cluster
 			for _, c := range m.clusters {
 				if c.standing(sending).up {
@@ -55,6 +58,8 @@ func (c *cluster) crash(ctx context.Context) {
 	c.crashes++
 	c.mu.Unlock()
 	busy := 0
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
+	defer done()
 	if v, err := n.View(ctx); err == nil {
 		load := v.Load("")
 		busy = load.Workers - load.Idle

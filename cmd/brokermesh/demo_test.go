@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Twenty clients that pause for up to five seconds are sure to send something
@@ -53,6 +55,27 @@ func TestDemoWithTheOnlyNodeCrashing(t *testing.T) {
 	expectNothingLost(t, status, out, errs)
 	if !strings.Contains(out, "DC1 is back") {
 		t.Errorf("it did not come back:\n%s", out)
+	}
+}
+
+// Nothing crashes any more when the clients have ended, even if it was just about to.
+func TestNoCrashAtTheEnd(t *testing.T) {
+	t.Parallel()
+	o := demoOptions{nodes: 1, workers: 1, serviceTime: time.Millisecond, kill: time.Nanosecond, plain: true}
+	out := newOutput()
+	m, err := startDemoMesh(t.Context(), o, newScreen(out, out, o))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.end()
+	sending, stop := context.WithCancel(t.Context())
+	stop()
+	for range 50 {
+		m.startCrashes(sending, o)
+		m.crashes.Wait()
+		if strings.Contains(out.String(), "crashed") {
+			t.Fatalf("it crashed:\n%s", out)
+		}
 	}
 }
 
