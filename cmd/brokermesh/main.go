@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -43,7 +44,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(stderr, "brokermesh:", err)
+	const name = "brokermesh: "
+	fmt.Fprintln(stderr, name+strings.ReplaceAll(err.Error(), "\n", "\n"+strings.Repeat(" ", len(name)))) // of several faults each is below the other
 	if failed := (runError{}); errors.As(err, &failed) {
 		return exitFailed
 	}

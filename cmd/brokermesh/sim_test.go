@@ -56,12 +56,15 @@ func TestSimWrongFlags(t *testing.T) {
 		"--policy=":                "--policy",
 		"--far 1ms":                "--far: needs regions",
 		"--nonsense":               "--nonsense",
-		"--loss 2 --workers -1":    "--loss: from 0 to 0.5",
+		"--regions 2":              "brokermesh: --far: regions need the delay between two of them, not below that within one, 1ms\n",
+		"--kill 1@-3s":             "brokermesh: --kill: from 0 to 24h0m0s\n",
+		"--join 1@5s --kill 1@3s":  "brokermesh: --kill: node 1 dies before it joins\n",
+		"--loss 2 --workers -1":    "brokermesh: --workers: from 1 to 3333333 at 3 nodes\n            --loss: from 0 to 0.5\n",
 		"--tasks 0 --interval -1s": "--interval",
 	} {
 		var out, errs bytes.Buffer
 		status := run(t.Context(), append([]string{"sim"}, strings.Fields(args)...), &out, &errs)
-		if status != exitConfig || !strings.Contains(errs.String(), want) {
+		if status != exitConfig || !strings.Contains(errs.String(), want) || strings.HasPrefix(want, "brokermesh: ") && errs.String() != want {
 			t.Errorf("%s: status %d, %s", args, status, &errs)
 		}
 	}

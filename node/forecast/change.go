@@ -34,7 +34,7 @@ func (c Config) changeFaults() (faults []string) {
 	}
 	for _, k := range c.Kills {
 		check("kill", "dies", k.Node, k.At, killed)
-		need(joined[k.Node] <= k.At, "kill: node %d dies before it joins", k.Node)
+		need(k.At < 0 || joined[k.Node] <= k.At, "kill: node %d dies before it joins", k.Node)
 	}
 	if len(faults) > 0 {
 		return faults

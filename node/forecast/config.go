@@ -94,7 +94,7 @@ func (c Config) Faults() []string {
 	need(c.Far >= 0 && c.Far <= maxTime, "far: from 0 to %v", maxTime)
 	need(c.Regions > 1 || c.Far == 0, "far: needs regions")
 	need(c.Regions > 1 || !c.Untold, "untold: needs regions")
-	need(c.Regions <= 1 || c.Far >= c.Delay, "far: not below delay")
+	need(c.Regions <= 1 || c.Far >= c.Delay, "far: regions need the delay between two of them, not below that within one, %v", c.Delay)
 	need(c.Tasks >= 1 && c.Tasks <= maxTasks, "tasks: from 1 to %d", maxTasks)
 	need(c.Loss >= 0 && c.Loss <= 0.5, "loss: from 0 to 0.5")
 	need(c.Interval == 0 || c.Interval >= time.Microsecond && c.Interval <= maxTime, "interval: 0 (the default), or from %v to %v", time.Microsecond, maxTime)
