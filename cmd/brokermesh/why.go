@@ -112,7 +112,11 @@ func reason(d mesh.Decision) string {
 		b.WriteString(" as " + d.Attempt)
 	}
 	if v := d.View; v != nil {
-		fmt.Fprintf(&b, ": %d waiting for %d workers, the first for %s; a task takes %s, %.3g a second come", v.Waiting, v.Workers, wait(v.OldestMS), wait(v.ServiceMS), v.Arrivals)
+		arrivals := v.Arrivals
+		if arrivals < 0.001 { // an average never quite gets to 0
+			arrivals = 0
+		}
+		fmt.Fprintf(&b, ": %d waiting for %d workers, the first for %s; a task takes %s, %.3g a second come", v.Waiting, v.Workers, wait(v.OldestMS), wait(v.ServiceMS), arrivals)
 		if v.Draining {
 			b.WriteString("; the node shuts down")
 		}

@@ -74,7 +74,9 @@ func TestWhy(t *testing.T) {
 // A decision is told in words, whatever it was.
 func TestReasons(t *testing.T) {
 	view := mesh.Home{Workers: 10, Waiting: 3, Oldest: 2e6, ServiceTime: 50e6, Arrivals: 123.4}.View()
+	quiet := mesh.Home{Workers: 10, Waiting: 3, Oldest: 2e6, ServiceTime: 50e6, Arrivals: 6.26e-12}.View()
 	for want, d := range map[string]mesh.Decision{
+		"queued: 3 waiting for 10 workers, the first for 2ms; a task takes 50ms, 0 a second come; no peer had a slot for it":   {Did: mesh.Queued, View: quiet},
 		"queued: 3 waiting for 10 workers, the first for 2ms; a task takes 50ms, 123 a second come; no peer had a slot for it": {Did: mesh.Queued, View: view},
 		"(gpu) of DC9 queued: 3 waiting for 10 workers, the first for 2ms; a task takes 50ms, 123 a second come":               {Did: mesh.Queued, Service: "gpu", Origin: "DC9", View: view},
 		"dispatched to w1 as A": {Did: mesh.Dispatched, To: "w1", Attempt: "A"},
