@@ -44,9 +44,9 @@ func coming(a forecast.Arrivals) func(*forecast.Config) {
 // only the beginning.
 func many(c *forecast.Config) { c.Tasks = 1_000_000 }
 
-// regions puts the nodes into regions that are so far from each other.
-func regions(n int, far float64) func(*forecast.Config) {
-	return func(c *forecast.Config) { c.Regions, c.Far = n, time.Duration(far*float64(ms)) }
+// regions puts the nodes into so many regions, far from each other.
+func regions(n int) func(*forecast.Config) {
+	return func(c *forecast.Config) { c.Regions, c.Far = n, 40*ms }
 }
 
 // untold leaves it to the nodes to find out how far the others are.
@@ -112,16 +112,16 @@ func groups() []group {
 			of(12, 100, 1, 5, 0.9, "exp:10ms", coming(forecast.Batch)), of(12, 5, 1, 5, 0.7, "exp:1s", coming(forecast.Batch)),
 		}},
 		{"Three regions", []cell{
-			of(12, 100, 0.2, 5, 0.8, "exp:100ms", hot(2), regions(3, 40)), of(12, 100, 0.2, 20, 0.95, "exp:100ms", regions(3, 40)),
+			of(12, 100, 0.2, 5, 0.8, "exp:100ms", hot(2), regions(3)), of(12, 100, 0.2, 20, 0.95, "exp:100ms", regions(3)),
 		}},
 		{"Many nodes", []cell{
 			of(100, 100, 1, 5, 0.9, "exp:10ms", hot(2), many), of(100, 100, 1, 5, 0.95, "exp:10ms", hot(2), many), of(100, 100, 1, 20, 0.9, "exp:10ms", hot(2), many),
 			of(1000, 20, 1, 5, 0.9, "exp:10ms", hot(2), many), of(1000, 20, 1, 5, 0.95, "exp:10ms", hot(2), many), of(1000, 20, 1, 20, 0.9, "exp:10ms", hot(2), many), of(1000, 20, 1, 20, 0.9, "exp:10ms", many),
-			of(100, 20, 1, 20, 0.55, "exp:100ms", few(2), regions(3, 40)), of(100, 20, 1, 20, 0.9, "exp:100ms", regions(10, 40)),
+			of(100, 20, 1, 20, 0.55, "exp:100ms", few(2), regions(3)), of(100, 20, 1, 20, 0.9, "exp:100ms", regions(10)),
 		}},
 		{"Regions that nodes were not told of", []cell{
-			of(12, 100, 0.2, 5, 0.8, "exp:100ms", hot(2), regions(3, 40), untold), of(12, 100, 0.2, 20, 0.95, "exp:100ms", regions(3, 40), untold),
-			of(100, 20, 1, 20, 0.55, "exp:100ms", few(2), regions(3, 40), untold),
+			of(12, 100, 0.2, 5, 0.8, "exp:100ms", hot(2), regions(3), untold), of(12, 100, 0.2, 20, 0.95, "exp:100ms", regions(3), untold),
+			of(100, 20, 1, 20, 0.55, "exp:100ms", few(2), regions(3), untold),
 		}},
 	}
 }
