@@ -70,7 +70,7 @@ func runReadme(t *testing.T, root, mine string, env []string, command string) {
 	switch {
 	case strings.HasPrefix(command, "make test"):
 		command = "make -n test" // this is it
-	case strings.HasPrefix(command, "go mod edit"), strings.HasPrefix(command, "go get"):
+	case strings.HasPrefix(command, "go mod"):
 		dir = mine
 		command = strings.ReplaceAll(command, "/path/to/checkout", root)
 	}
@@ -144,13 +144,16 @@ func freePorts(t *testing.T, documented ...string) map[string]string {
 	return free
 }
 
-// newModule makes somebody else's module.
+// newModule makes somebody else's module, which imports packages of this one, also
+// in a test.
 func newModule(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	files := map[string]string{
 		"go.mod":  "module example.com/mine\n\ngo 1.26\n",
 		"main.go": "package main\n\nimport _ \"github.com/brokermesh/brokermesh/workerpool\"\n\nfunc main() {}\n",
+		"main_test.go": "package main\n\nimport (\n\t\"testing\"\n\n\t\"github.com/brokermesh/brokermesh/node/nodetest\"\n)\n\n" +
+			"func TestMesh(t *testing.T) { nodetest.Start(t, 1) }\n",
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
