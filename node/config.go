@@ -30,8 +30,8 @@ type Config struct {
 	CloudURL         string        `split_words:"true" desc:"an existing NATS as cloud plane instead of an embedded server: its URLs, separated by commas" allowed:"nats:// or tls:// and host, separated by commas, or ws:// or wss:// all of them; not together with MESH_PEERS"`
 	CloudCreds       string        `split_words:"true" desc:"credentials file for MESH_CLOUD_URL" allowed:"a file that can be read; only with MESH_CLOUD_URL"`
 	HealthListen     string        `split_words:"true" desc:"where HTTP probes ask: GET /healthz, is the process alive; GET /readyz, does the node serve; nowhere by default" allowed:"host:port; port 0 takes a free one"`
-	QueueLimit       int           `split_words:"true" default:"10000" desc:"tasks that may wait; one more is refused with 429" allowed:"a number from 1 to 10000000; 0: the default"`
-	QueueBytes       int           `split_words:"true" default:"268435456" desc:"bytes of tasks that may wait (256 MiB); one more task is refused with 429" allowed:"a number from 1 to 1000000000000; 0: the default"`
+	QueueLimit       int           `split_words:"true" default:"10000" desc:"tasks that may wait; one more is refused with 429; one client gets eight ninths of it at most" allowed:"a number from 1 to 10000000; 0: the default"`
+	QueueBytes       int           `split_words:"true" default:"268435456" desc:"bytes of tasks that may wait (256 MiB); one more task is refused with 429; one client gets eight ninths of it at most" allowed:"a number from 1 to 1000000000000; 0: the default"`
 	QueueTimeout     time.Duration `split_words:"true" default:"4s" desc:"how long a task without a Mesh-Timeout may wait to start, then 503" allowed:"a duration such as 4s or 500ms, at most 720h; 0: the default"`
 
 	AttemptTimeout time.Duration `split_words:"true" default:"0s" desc:"how long a worker may take for a task before it is given to another; 0: as long as the client waits" allowed:"a duration such as 30s, at most 720h, or 0"`
