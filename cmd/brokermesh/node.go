@@ -15,8 +15,16 @@ func nodeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "node",
 		Short: "Run one node, configured by environment variables",
-		Long:  "Run one node until SIGTERM or SIGINT; then it drains and ends with status 0.\nA wrong configuration ends it with status 2, anything else that fails with 1.\n\n" + variables(),
-		Args:  noArguments("; it is configured by variables, see --help"),
+		Long: `Run one node until SIGTERM or SIGINT; then it drains and ends with status 0.
+A wrong configuration ends it with status 2, anything else that fails with 1.
+
+A second signal ends it at once, as a crash would, and the tasks that it has are
+not answered. Its worker processes are killed with all that they started. Of a command
+that runs once a task only the sh is killed, and that on Linux alone: what the
+sh has started goes on. With "exec" before it the command takes the place of the sh.
+
+` + variables(),
+		Args: noArguments("; it is configured by variables, see --help"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := node.ConfigFromEnv()
 			if err != nil {
