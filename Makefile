@@ -42,7 +42,7 @@ fuzz: ## every fuzz target for FUZZTIME (default 1m), and 10,000 histories of th
 	done
 	$(GO) test ./node/dispatch -run '^TestHistories$$' -rapid.checks 10000
 
-bench: ## against plain NATS, side by side on this machine: three minutes
+bench: ## against plain NATS, side by side on this machine: three to four minutes
 	@$(GO) run ./integration/bench
 
 scale: ## a thousand clients, twelve nodes, and how long tasks wait: four minutes
