@@ -13,7 +13,9 @@ func TestSight(t *testing.T) {
 	look := func(want []string, peers ...mesh.PeerView) {
 		t.Helper()
 		var told []string
-		s.look(peers, func(what string, details ...any) { told = append(told, fmt.Sprintf("%s%v%v", what, details[1], details[3])) })
+		s.look(peers, func(what string, details ...any) {
+			told = append(told, fmt.Sprintf("%s%v%v", what, details[1], details[3]))
+		})
 		if !slices.Equal(told, want) {
 			t.Errorf("told %q, want %q", told, want)
 		}
