@@ -108,7 +108,7 @@ const checkEvery = time.Second
 
 // checkName asks whether another live node has our name; a state message alone
 // is no proof, anybody on the plane can send one. Of two that live, the one that
-// has run for the shorter time gives up.
+// has run for the shorter time gives up; see mesh.Yields.
 func (l *loop) checkName(now time.Duration) {
 	if l.checking || l.checked > 0 && now < l.checked+checkEvery {
 		return
