@@ -28,7 +28,7 @@ func TestCensusAfterStall(t *testing.T) {
 	}
 	ready()
 	m.AwaitWorkers("DC1", "", 1)
-	goOn := stall(t, m, "DC1")
+	goOn := stall(t, m)
 	ready() // it is handed to the census when the loop goes on, which then stands still once more
 	stands, done := make(chan struct{}), make(chan struct{})
 	release := sync.OnceFunc(func() { close(done) })

@@ -25,7 +25,7 @@ func TestFloodOfWorkers(t *testing.T) {
 			w, client := rawWorker(t, m, "DC1"), m.Client("DC1")
 			answers := ask(t, client, task("x"))
 			got := receive(t, w.tasks)
-			goOn := stall(t, m, "DC1")
+			goOn := stall(t, m)
 			for range 1 << 16 {
 				if err := client.PublishMsg(flood); err != nil {
 					t.Fatal(err)

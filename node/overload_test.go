@@ -71,14 +71,14 @@ func (c *crowd) count(code string) (n int) {
 	return n
 }
 
-// stall keeps a node's loop from going on until it is told to: a condition that
+// stall keeps DC1's loop from going on until it is told to: a condition that
 // somebody waits for is looked at by the loop itself. It goes on at the end of the
 // test in any case.
-func stall(t testing.TB, m *nodetest.Mesh, name string) (goOn func()) {
+func stall(t testing.TB, m *nodetest.Mesh) (goOn func()) {
 	t.Helper()
 	stands, done := make(chan struct{}), make(chan struct{})
 	go func() {
-		_, _ = m.Node(name).Await(t.Context(), func(node.View) bool {
+		_, _ = m.Node("DC1").Await(t.Context(), func(node.View) bool {
 			close(stands)
 			<-done
 			return true
@@ -105,7 +105,7 @@ func TestRequestsThatNobodyLooksAt(t *testing.T) {
 			t.Parallel()
 			m := nodetest.Start(t, 1, nodetest.WithConfig(func(c *node.Config) { c.QueueTimeout = 100 * time.Millisecond }))
 			flood := newCrowd(t, m.Client("DC1"))
-			goOn := stall(t, m, "DC1")
+			goOn := stall(t, m)
 			flood.send(c.requests, bytes.Repeat([]byte("x"), c.size))
 			flood.take(c.requests - c.held)
 			if n := flood.count("429"); n != len(flood.got) {
