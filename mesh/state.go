@@ -135,7 +135,8 @@ const sameUptime = time.Second
 // Yields reports whether the first of two live nodes of one name has to give
 // it up: the one with the shorter uptime does; the higher incarnation if these
 // differ by no more than a second. Of the two never both yield, whoever asks, as
-// long as an answer takes no longer than that.
+// long as an answer takes no longer than that. None does if they differ by a second
+// and a part of the way; a node that is as old has answered the other at its start.
 func Yields(mine time.Duration, me Incarnation, other time.Duration, them Incarnation) bool {
 	if d := mine - other; d < -sameUptime || d > sameUptime {
 		return d < 0

@@ -21,7 +21,7 @@ func TestFloodOfWorkers(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			m := nodetest.Start(t, 1, patient, manyAttempts)
+			m := nodetest.Start(t, 1, patient)
 			w, client := rawWorker(t, m, "DC1"), m.Client("DC1")
 			answers := ask(t, client, task("x"))
 			got := receive(t, w.tasks)

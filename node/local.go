@@ -103,7 +103,7 @@ func (l *loop) admit(result counted) {
 	defer clear(l.left) // what a later pass finds was said after the leave
 	if result.holders != nil {
 		for client := range l.core.Clients() {
-			if l.node.local.GetClient(client) == nil { // its end was told while our connection for that was lost
+			if !l.departed.has(client) && l.node.local.GetClient(client) == nil { // its end was told while our connection for that was lost
 				l.onEnded(client)
 			}
 		}
@@ -114,7 +114,7 @@ func (l *loop) admit(result counted) {
 	}
 	for _, r := range result.ready {
 		switch {
-		case l.left[r.ID.Inbox]:
+		case l.left[r.ID.Inbox], r.Said < l.forgot:
 		case r.ID.Client == 0:
 			l.complaints.add(now, "READY with an inbox that nobody subscribes to", "inbox", clip(r.ID.Inbox))
 		case l.departed.has(r.ID.Client):
@@ -122,6 +122,19 @@ func (l *loop) admit(result counted) {
 			l.apply(l.core.Ready(now, r, l.fx[:0]))
 		}
 	}
+}
+
+// forgetWorkers forgets all of them, and what they said before: of one whose task
+// runs elsewhere now an old READY is not true. They say it anew when they are idle.
+func (l *loop) forgetWorkers() {
+	for range len(l.readies) {
+		select {
+		case <-l.readies:
+		default:
+		}
+	}
+	l.forgot, l.lazy = l.now(), l.lazy[:0]
+	l.apply(l.core.AllDisconnected(l.forgot, l.fx[:0]))
 }
 
 // onLeave takes the polite end of a worker. It is confirmed on the dispatch

@@ -52,6 +52,7 @@ type loop struct {
 	left       map[string]bool  // inboxes of workers that left while a pass may be under way
 	lazy       []dispatch.Ready // READYs of workers that are known: the next pass may take its time
 	nextLazy   time.Duration
+	forgot     time.Duration // when all workers were forgotten: what they said before counts no more
 	relays     relays
 	unsent     unsent
 	sight      sight
@@ -183,7 +184,7 @@ func (l *loop) serve(ctx context.Context) error {
 				break
 			}
 			l.log.Error("the node's own connection to its local server was lost; all tasks in hand run again")
-			l.apply(l.core.AllDisconnected(l.now(), l.fx[:0]))
+			l.forgetWorkers()
 		case <-l.status:
 			l.lookAtCloud()
 		case <-timer.C:
@@ -249,7 +250,10 @@ func (l *loop) tick() {
 		l.sight.look(l.core.Peers(), l.log.Info)
 		if l.lossless.lost() {
 			l.log.Error("answers of workers were dropped: the node could not keep up; all tasks in hand run again")
-			l.apply(l.core.AllDisconnected(now, l.fx[:0]))
+			l.forgetWorkers()
+		}
+		if len(l.unsent.answers) > 0 && l.plane.local.IsConnected() { // should that have been missed
+			l.answerRest()
 		}
 		if refused := l.clients.refused.Swap(0); refused > 0 {
 			l.complaints.add(now, "requests were refused that the node had no time for", "requests", refused)

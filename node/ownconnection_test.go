@@ -2,7 +2,9 @@ package node_test
 
 import (
 	"testing"
+	"time"
 
+	"github.com/brokermesh/brokermesh/node"
 	"github.com/brokermesh/brokermesh/node/nodetest"
 )
 
@@ -38,4 +40,25 @@ func TestAnswerWhileUnconnected(t *testing.T) {
 	}
 	close(g.open)
 	wantAnswer(t, receive(t, answers), "x", "DC2")
+}
+
+// A worker that said READY before it got a task is still busy with it when the node
+// has lost its connection to the workers: what it said before is not taken for news.
+func TestReadyOfBefore(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 1, patient)
+	w := rawWorker(t, m, "DC1")
+	w.ready("") // as an idle one does from time to time: there is no hurry to look into it
+	ask(t, m.Client("DC1"), task("x"))
+	receive(t, w.tasks)
+	n := m.Node("DC1")
+	if err := n.Break(n.Local()); err != nil {
+		t.Fatal(err)
+	}
+	m.Await("DC1", "the task to wait", func(v node.View) bool { return v.Load("").Waiting == 1 })
+	select {
+	case <-w.tasks:
+		t.Error("a second task for a busy worker")
+	case <-time.After(2500 * time.Millisecond): // it would be looked into within a second
+	}
 }

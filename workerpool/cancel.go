@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -103,7 +104,12 @@ type early struct {
 type givenUp struct {
 	attempt string
 	why     error
+	said    time.Time
 }
+
+// earlyFor is how long it is kept. Its task is in an inbox by then, and for a stall
+// not read; or it never comes.
+const earlyFor = time.Minute
 
 func (e *early) put(attempt string, why error) {
 	e.mu.Lock()
@@ -111,7 +117,7 @@ func (e *early) put(attempt string, why error) {
 	if e.ring[e.next].why == nil {
 		e.some.Add(1)
 	}
-	e.ring[e.next] = givenUp{attempt, why}
+	e.ring[e.next] = givenUp{attempt, why, time.Now()}
 	e.next = (e.next + 1) % len(e.ring)
 }
 
@@ -122,12 +128,18 @@ func (e *early) take(attempt string) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	var why error
 	for i, g := range e.ring {
-		if g.why != nil && g.attempt == attempt {
-			e.ring[i] = givenUp{}
-			e.some.Add(-1)
-			return g.why
+		switch {
+		case g.why == nil:
+			continue
+		case g.attempt == attempt:
+			why = g.why
+		case time.Since(g.said) < earlyFor:
+			continue
 		}
+		e.ring[i] = givenUp{}
+		e.some.Add(-1)
 	}
-	return nil
+	return why
 }

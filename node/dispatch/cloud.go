@@ -107,14 +107,14 @@ func (c *Core) Returned(now time.Duration, a mesh.Attempt, losses int, fx []Effe
 	}
 	c.stats.Returned++
 	p, s := t.peer, t.service
-	if t.sends < maxReturns {
+	if t.sends < maxReturns || now-t.sent >= c.cfg.AskInterval {
 		t.waitEnd += now - t.sent // with a peer it did not wait here
 	}
 	c.takeBack(t)
 	if p.Free(s.name) > 0 { // it would be asked again at once
 		c.judgePeer(now, p, s, true)
 	}
-	if t.sends >= maxReturns && t.deadline == 0 && t.waitEnd <= now {
+	if t.sends >= maxReturns && t.deadline == 0 && t.waitEnd <= now && s.idle.head == nil {
 		return c.refuse(now, t, mesh.CodeUnavailable, "peers give it back again and again", fx)
 	}
 	if losses > t.losses {

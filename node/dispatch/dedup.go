@@ -123,9 +123,9 @@ func (c *Core) answer(now time.Duration, t *task, reply Effect, fx []Effect) []E
 }
 
 // succeed goes on after a task with an id ended without an answer: the first
-// request that joined it runs in its place. If that one waited, too, its time for
-// that runs on.
-func (c *Core) succeed(now time.Duration, r *repeat, waited bool, fx []Effect) []Effect {
+// request that joined it runs in its place. Where the one waited, until waitEnd, the
+// other has waited with it; else waitEnd is 0.
+func (c *Core) succeed(now time.Duration, r *repeat, waitEnd time.Duration, fx []Effect) []Effect {
 	if len(r.joined) == 0 {
 		delete(c.dedup.byKey, r.key)
 		return fx
@@ -133,7 +133,9 @@ func (c *Core) succeed(now time.Duration, r *repeat, waited bool, fx []Effect) [
 	t := r.joined[0]
 	c.takeBack(t)
 	r.leader, t.repeat = t, r
-	if !waited {
+	if waitEnd > 0 {
+		t.waitEnd = max(t.waitEnd, waitEnd)
+	} else {
 		t.waitEnd = now + c.cfg.QueueTimeout
 	}
 	return c.settle(now, t, fx)

@@ -189,10 +189,10 @@ func (c *Core) Disconnected(now time.Duration, client uint64, fx []Effect) []Eff
 	return c.departed(now, gone, fx)
 }
 
-// AllDisconnected takes the end of the node's own connection to its workers:
-// what they answered meanwhile is lost, and so is word of those that went. All
-// of them are forgotten, and the tasks in hand are lost; READY brings the
-// workers back.
+// AllDisconnected takes the end of the node's own connection to its workers, or
+// word that some of what they said was dropped: what they answered is lost, and so
+// is word of those that went. All of them are forgotten, and the tasks in hand run
+// again, which counts against none of them; READY brings the workers back.
 func (c *Core) AllDisconnected(now time.Duration, fx []Effect) []Effect {
 	var all []*worker
 	for _, w := range c.workers.all {
@@ -201,14 +201,31 @@ func (c *Core) AllDisconnected(now time.Duration, fx []Effect) []Effect {
 			all = append(all, w)
 		}
 	}
-	return c.departed(now, all, fx)
+	tasks, _ := c.departAll(now, all)
+	for _, t := range tasks {
+		c.stats.Lost++
+		t.waitEnd = now + c.cfg.QueueTimeout
+		fx = c.again(now, t, fx)
+	}
+	return fx
 }
 
-// departed forgets workers whose connection is gone. All of them go first, so
-// that no task moves from one to the next; the tasks go on in age order.
+// departed forgets workers whose connection is gone, each of which counts against
+// its task.
 func (c *Core) departed(now time.Duration, gone []*worker, fx []Effect) []Effect {
-	var tasks []*task
-	var back []*Ready
+	tasks, back := c.departAll(now, gone)
+	for _, t := range tasks {
+		fx = c.lost(now, t, fx)
+	}
+	for _, r := range back {
+		fx = c.Ready(now, *r, fx)
+	}
+	return fx
+}
+
+// departAll forgets workers. All of them go first, so that no task moves from one
+// to the next; it returns the tasks in the order of their age, and who is back.
+func (c *Core) departAll(now time.Duration, gone []*worker) (tasks []*task, back []*Ready) {
 	for _, w := range gone {
 		t, again := c.depart(now, w)
 		if t != nil {
@@ -219,13 +236,7 @@ func (c *Core) departed(now time.Duration, gone []*worker, fx []Effect) []Effect
 		}
 	}
 	sortByAge(tasks)
-	for _, t := range tasks {
-		fx = c.lost(now, t, fx)
-	}
-	for _, r := range back {
-		fx = c.Ready(now, *r, fx)
-	}
-	return fx
+	return tasks, back
 }
 
 // depart forgets a worker whose connection or subscription is gone. It returns

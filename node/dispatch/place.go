@@ -163,9 +163,9 @@ const (
 	// maxSends is how often a task is sent to a peer until one queues it, however
 	// long it may have to wait there.
 	maxSends = 3
-	// maxReturns is how often a task may come back undone and have the time that
-	// it was gone for nothing. More often it comes from one who says that it has
-	// idle workers, and lets none of them have it.
+	// maxReturns is how often a task may come back undone, at once, and have the
+	// time that it was gone for nothing. More often it comes from one who says that
+	// it has idle workers, and lets none of them have it.
 	maxReturns = 16
 )
 
@@ -246,7 +246,11 @@ func (c *Core) refuse(now time.Duration, t *task, code mesh.Code, reason string,
 	}
 	fx = append(fx, Effect{Do: Refuse, Task: t.message, Code: code, Reason: reason})
 	c.stats.Refused++
-	r, leads, waited := t.repeat, t.repeat != nil && t.place != joined, t.place == waiting
+	r, leads := t.repeat, t.repeat != nil && t.place != joined
+	var waitEnd time.Duration
+	if t.place == waiting {
+		waitEnd = t.waitEnd
+	}
 	c.end(now, t)
 	if !leads || c.leaving {
 		return fx
@@ -254,7 +258,7 @@ func (c *Core) refuse(now time.Duration, t *task, code mesh.Code, reason string,
 	for code == mesh.CodeFailed && len(r.joined) > 0 { // the same task, that takes workers along
 		fx = c.refuse(now, r.joined[0], code, reason, fx)
 	}
-	return c.succeed(now, r, waited, fx)
+	return c.succeed(now, r, waitEnd, fx)
 }
 
 // cancel tells the worker of a running task that it works in vain, if that one
