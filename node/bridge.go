@@ -102,15 +102,8 @@ func (l *loop) onRelayed(e link.Event) {
 // checkRelays refuses the requests whose node is gone, with what it had in hand,
 // and forgets those that nobody waits for any more.
 func (l *loop) checkRelays(now time.Duration) {
-	if len(l.relays.waiting) == 0 {
-		return
-	}
-	peers := make(map[string]mesh.Incarnation)
-	for _, p := range l.core.Peers() {
-		peers[p.Name] = p.Incarnation
-	}
 	for token, r := range l.relays.waiting {
-		switch peer := peers[r.node()]; {
+		switch peer := l.core.PeerRun(r.node()); {
 		case r.expires <= now:
 			delete(l.relays.waiting, token)
 		case r.peer == 0:

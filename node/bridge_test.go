@@ -217,7 +217,7 @@ func TestBridgeAtNodeThatEnds(t *testing.T) {
 	first := ask(t, client, named("DC2", "first"))
 	receive(t, g.began)
 	ended := shutdown(m, "DC1")
-	m.Await("DC1", "the drain", func(v node.View) bool { return v.Unready != "" })
+	awaitDraining(t, client)
 	wantError(t, receive(t, ask(t, client, named("DC2", "late"))), "503")
 	close(g.open)
 	wantAnswer(t, receive(t, first), "first", "DC2")

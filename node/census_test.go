@@ -1,14 +1,12 @@
 package node_test
 
 import (
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/brokermesh/brokermesh/mesh"
-	"github.com/brokermesh/brokermesh/node"
 	"github.com/brokermesh/brokermesh/node/nodetest"
 )
 
@@ -30,16 +28,7 @@ func TestCensusAfterStall(t *testing.T) {
 	m.AwaitWorkers("DC1", "", 1)
 	goOn := stall(t, m)
 	ready() // it is handed to the census when the loop goes on, which then stands still once more
-	stands, done := make(chan struct{}), make(chan struct{})
-	release := sync.OnceFunc(func() { close(done) })
-	t.Cleanup(release)
-	var once sync.Once
-	go func() {
-		_, _ = m.Node("DC1").Await(t.Context(), func(v node.View) bool {
-			once.Do(func() { close(stands); <-done })
-			return true
-		})
-	}()
+	stands, release := nextStall(t, m)
 	if err := m.Node("DC1").Local().FlushTimeout(nodetest.Timeout); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"github.com/brokermesh/brokermesh/mesh"
 )
 
 // cloudPlane is the node's way to its peers: a server of its own that is routed
@@ -113,17 +115,11 @@ func (c *cloudPlane) close() {
 	stop(c.server)
 }
 
-// redact takes the passwords out of a list of URLs, for the log.
+// redact takes passwords and tokens out of a list of URLs, for the log.
 func redact(urls string) string {
 	list := strings.Split(urls, ",")
 	for i, u := range list {
-		if at := strings.LastIndexByte(u, '@'); at >= 0 {
-			scheme := 0
-			if i := strings.Index(u[:at], "://"); i >= 0 {
-				scheme = i + len("://")
-			}
-			list[i] = u[:scheme] + "***" + u[at:]
-		}
+		list[i] = mesh.RedactURL(u)
 	}
 	return strings.Join(list, ",")
 }

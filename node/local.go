@@ -128,10 +128,7 @@ func (l *loop) admit(result counted) {
 // runs elsewhere now an old READY is not true. They say it anew when they are idle.
 func (l *loop) forgetWorkers() {
 	for range len(l.readies) {
-		select {
-		case <-l.readies:
-		default:
-		}
+		<-l.readies
 	}
 	l.forgot, l.lazy = l.now(), l.lazy[:0]
 	l.apply(l.core.AllDisconnected(l.forgot, l.fx[:0]))

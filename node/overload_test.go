@@ -76,18 +76,25 @@ func (c *crowd) count(code string) (n int) {
 // test in any case.
 func stall(t testing.TB, m *nodetest.Mesh) (goOn func()) {
 	t.Helper()
-	stands, done := make(chan struct{}), make(chan struct{})
+	stands, goOn := nextStall(t, m)
+	receive(t, stands)
+	return goOn
+}
+
+// nextStall is a stall that begins when the loop looks next.
+func nextStall(t testing.TB, m *nodetest.Mesh) (stands <-chan struct{}, goOn func()) {
+	t.Helper()
+	begun, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		_, _ = m.Node("DC1").Await(t.Context(), func(node.View) bool {
-			close(stands)
+			close(begun)
 			<-done
 			return true
 		})
 	}()
 	goOn = sync.OnceFunc(func() { close(done) })
 	t.Cleanup(goOn) // or a failed test would not end
-	receive(t, stands)
-	return goOn
+	return begun, goOn
 }
 
 // A node that looks at nothing for a while gets more requests than it can hold.

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/brokermesh/brokermesh/mesh"
@@ -32,9 +33,7 @@ func (s sight) look(peers []mesh.PeerView, tell func(what string, details ...any
 		}
 	}
 	clear(s)
-	for name, incarnation := range now {
-		s[name] = incarnation
-	}
+	maps.Copy(s, now)
 	for _, c := range []struct {
 		what  string
 		names []string

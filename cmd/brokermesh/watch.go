@@ -108,19 +108,11 @@ func watch(ctx context.Context, out io.Writer, o nats.Options, raw bool) error {
 	}
 }
 
-// redacted is URLs without what comes before the host: of "a:b@host" b is a
-// password, and of "a@host" a is a token. They may have no scheme.
+// redacted is URLs without passwords and tokens.
 func redacted(servers ...string) string {
 	shown := make([]string, len(servers))
 	for i, server := range servers {
-		shown[i] = server
-		if at := strings.LastIndexByte(server, '@'); at >= 0 {
-			scheme := 0
-			if i := strings.Index(server[:at], "://"); i >= 0 {
-				scheme = i + len("://")
-			}
-			shown[i] = server[:scheme] + "***" + server[at:]
-		}
+		shown[i] = mesh.RedactURL(server)
 	}
 	return strings.Join(shown, ", ")
 }
