@@ -29,8 +29,7 @@ type intake struct {
 
 	some  atomic.Bool // something was put aside
 	mu    sync.Mutex  // of the following
-	aside []*nats.Msg // oldest first
-	bytes int         // of these
+	aside backlog
 
 	stop    chan struct{}
 	stopped sync.WaitGroup
@@ -44,8 +43,6 @@ const (
 	guardEvery = 20 * time.Millisecond
 	// lag is how many requests are nothing to worry about, however large.
 	lag = 64
-	// What may wait for the loop beside these.
-	asideMost, asideBytes = 1 << 16, 64 << 20
 )
 
 func newIntake(nc *nats.Conn, name string) *intake {
@@ -105,8 +102,7 @@ func (in *intake) putAside() {
 	for range len(in.arrived) {
 		select {
 		case m := <-in.arrived:
-			if len(in.aside) < asideMost && in.bytes+m.Size() <= asideBytes {
-				in.aside, in.bytes = append(in.aside, m), in.bytes+m.Size()
+			if in.aside.put(m) {
 				continue
 			}
 			in.refused.Add(1)
@@ -121,7 +117,7 @@ func (in *intake) putAside() {
 
 // tell sees to it that the loop comes for what was put aside.
 func (in *intake) tell() {
-	if in.some.Store(len(in.aside) > 0); len(in.aside) > 0 {
+	if in.some.Store(len(in.aside.msgs) > 0); len(in.aside.msgs) > 0 {
 		select {
 		case in.more <- struct{}{}:
 		default: // it will
@@ -148,13 +144,9 @@ func (in *intake) next() *nats.Msg {
 func (in *intake) back() *nats.Msg {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if len(in.aside) == 0 {
+	m := in.aside.take()
+	if m == nil {
 		return nil
-	}
-	m := in.aside[0]
-	in.aside[0] = nil
-	if in.aside, in.bytes = in.aside[1:], in.bytes-m.Size(); len(in.aside) == 0 {
-		in.aside = nil
 	}
 	in.tell()
 	return m
@@ -164,7 +156,7 @@ func (in *intake) back() *nats.Msg {
 func (in *intake) waiting() int {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return len(in.aside) + len(in.arrived)
+	return len(in.aside.msgs) + len(in.arrived)
 }
 
 // clientOf tells clients apart, as far as that can be: by what their reply

@@ -54,7 +54,7 @@ type loop struct {
 	nextLazy   time.Duration
 	forgot     time.Duration // when all workers were forgotten: what they said before counts no more
 	relays     relays
-	unsent     unsent
+	unsent     backlog // answers
 	sight      sight
 	complaints complaints
 	watchers   []watcher
@@ -252,7 +252,7 @@ func (l *loop) tick() {
 			l.log.Error("answers of workers were dropped: the node could not keep up; all tasks in hand run again")
 			l.forgetWorkers()
 		}
-		if len(l.unsent.answers) > 0 && l.plane.local.IsConnected() { // should that have been missed
+		if len(l.unsent.msgs) > 0 && l.plane.local.IsConnected() { // should that have been missed
 			l.answerRest()
 		}
 		if refused := l.clients.refused.Swap(0); refused > 0 {
