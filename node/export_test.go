@@ -1,6 +1,11 @@
 package node
 
-import "github.com/nats-io/nats.go"
+import (
+	"log/slog"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
 
 // Break cuts one of the node's own connections to its local server, and returns
 // when that is noticed.
@@ -21,3 +26,15 @@ func (n *Node) Break(nc *nats.Conn) error {
 // Local and System are the node's own connections.
 func (n *Node) Local() *nats.Conn  { return n.loop.plane.local }
 func (n *Node) System() *nats.Conn { return n.loop.plane.system }
+
+// StartServer starts a server that has to listen on two addresses, of which only
+// the one that is checked before is known to be free.
+func StartServer(checked, other string) (*server.Server, error) {
+	opts := baseOptions("DC1", checked)
+	host, port, err := splitAddress(other)
+	if err != nil {
+		return nil, err
+	}
+	opts.Cluster = server.ClusterOpts{Name: "cluster", Host: host, Port: port}
+	return startServer(opts, "CloudListen", checked, slog.New(slog.DiscardHandler))
+}

@@ -25,9 +25,9 @@ func (n *Node) startHealth() (end func(), err error) {
 	if n.cfg.HealthListen == "" {
 		return func() {}, nil
 	}
-	listener, err := net.Listen("tcp", n.cfg.HealthListen)
+	listener, err := listen("HealthListen", n.cfg.HealthListen)
 	if err != nil {
-		return nil, fmt.Errorf("%s=%s: %w", variable("HealthListen"), n.cfg.HealthListen, err)
+		return nil, err
 	}
 	n.health = "http://" + listener.Addr().String()
 	n.log.Info("answering probes", "url", n.health)

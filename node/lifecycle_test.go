@@ -3,7 +3,6 @@ package node_test
 import (
 	"context"
 	"errors"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -205,28 +204,6 @@ func TestEndedContext(t *testing.T) {
 		}
 	}
 	m.View("DC1")
-}
-
-func TestBusyPort(t *testing.T) {
-	t.Parallel()
-	busy, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer busy.Close()
-	for variable, set := range map[string]func(*node.Config, string){
-		"MESH_LISTEN":         func(c *node.Config, a string) { c.Listen = a },
-		"MESH_CLOUD_LISTEN":   func(c *node.Config, a string) { c.CloudListen = a },
-		"MESH_CLUSTER_LISTEN": func(c *node.Config, a string) { c.ClusterListen = a },
-	} {
-		n := newNode(t, "DC1", func(c *node.Config) { set(c, busy.Addr().String()) })
-		err := n.Run(t.Context())
-		if err == nil || !strings.Contains(err.Error(), variable+"="+busy.Addr().String()) {
-			t.Errorf("%s: %v", variable, err)
-		}
-		receive(t, n.Done())
-		wantEnded(t, n)
-	}
 }
 
 func TestNameTaken(t *testing.T) {

@@ -8,15 +8,31 @@ import (
 
 // serverLog passes what an embedded server logs on to the node's logger. What
 // it calls a warning or an error is mostly somebody else's, such as a client or
-// a peer that broke off: news, no more.
-type serverLog struct{ *slog.Logger }
+// a peer that broke off: news, no more. What is fatal to it is for who starts it.
+type serverLog struct {
+	*slog.Logger
+	fatal chan error // holds the first
+}
 
 func (l *serverLog) Noticef(format string, v ...any) { l.Debug(fmt.Sprintf(format, v...)) }
 func (l *serverLog) Debugf(format string, v ...any)  { l.Debug(fmt.Sprintf(format, v...)) }
 func (l *serverLog) Tracef(format string, v ...any)  { l.Debug(fmt.Sprintf(format, v...)) }
 func (l *serverLog) Warnf(format string, v ...any)   { l.Info(fmt.Sprintf(format, v...)) }
 func (l *serverLog) Errorf(format string, v ...any)  { l.Info(fmt.Sprintf(format, v...)) }
-func (l *serverLog) Fatalf(format string, v ...any)  { l.Error(fmt.Sprintf(format, v...)) }
+
+func (l *serverLog) Fatalf(format string, v ...any) {
+	err := fmt.Errorf(format, v...)
+	for _, a := range v {
+		if cause, is := a.(error); is { // the server's own format does not wrap it
+			err = cause
+		}
+	}
+	l.Warn(err.Error())
+	select {
+	case l.fatal <- err:
+	default:
+	}
+}
 
 // complaintEvery is the least time between two log lines of one kind about
 // other people's mistakes: a flood of them must not become a flood of ours.

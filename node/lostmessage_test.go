@@ -23,7 +23,7 @@ type lossy struct {
 
 func startLossy(t testing.TB) *lossy {
 	t.Helper()
-	s := startPlane(t, server.RANDOM_PORT, 2<<20)
+	s := startPlane(t, 2<<20)
 	nc, err := nats.Connect("", nats.InProcessServer(s), nats.Timeout(nodetest.Timeout))
 	if err != nil {
 		t.Fatal(err)

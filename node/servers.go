@@ -1,10 +1,8 @@
 package node
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
 	"time"
 
@@ -37,8 +35,6 @@ const (
 	localPing = 10 * time.Second
 	cloudPing = time.Second
 	maxPings  = 2
-
-	startTimeout = 10 * time.Second
 )
 
 // accounts of the local server.
@@ -141,34 +137,6 @@ func serverPort(port int) int {
 		return server.RANDOM_PORT
 	}
 	return port
-}
-
-// startServer starts a server and waits until it accepts connections.
-func startServer(opts *server.Options, field, listen string, log *slog.Logger) (*server.Server, error) {
-	if err := checkFree(field, listen); err != nil {
-		return nil, err
-	}
-	s, err := server.NewServer(opts)
-	if err != nil {
-		return nil, fmt.Errorf("server %s: %w", opts.ServerName, err)
-	}
-	s.SetLoggerV2(&serverLog{log.With("server", opts.ServerName)}, log.Enabled(context.Background(), slog.LevelDebug), false, false)
-	s.Start()
-	if !s.ReadyForConnections(startTimeout) {
-		s.Shutdown()
-		return nil, fmt.Errorf("server %s on %s=%s did not get ready within %s", opts.ServerName, variable(field), listen, startTimeout)
-	}
-	return s, nil
-}
-
-// checkFree tells of a busy port in plain words. The server itself would only
-// log it and wait.
-func checkFree(field, listen string) error {
-	l, err := net.Listen("tcp", listen)
-	if err != nil {
-		return fmt.Errorf("%s=%s: %w", variable(field), listen, err)
-	}
-	return l.Close()
 }
 
 func newKey() (key nkeys.KeyPair, public string, err error) {

@@ -3,8 +3,6 @@ package node_test
 import (
 	"testing"
 
-	"github.com/nats-io/nats-server/v2/server"
-
 	"github.com/brokermesh/brokermesh/node/nodetest"
 )
 
@@ -12,7 +10,7 @@ import (
 // without, as it does when there is none to begin with.
 func TestStartWhileTheCloudPlaneIsLost(t *testing.T) {
 	t.Parallel()
-	way := newSluice(t, startPlane(t, server.RANDOM_PORT, 1<<20).Addr().String(), "SUB cloud.DC1")
+	way := newSluice(t, startPlane(t, 1<<20).Addr().String(), "SUB cloud.DC1")
 	m := nodetest.Start(t, 1, patient, onPlane("nats://"+way.addr))
 	if !way.dry.Load() {
 		t.Fatal("it did not fall silent")
@@ -26,7 +24,7 @@ func TestStartWhileTheCloudPlaneIsLost(t *testing.T) {
 // of its own: its peers notice.
 func TestDrainWithoutCloudPlane(t *testing.T) {
 	t.Parallel()
-	way := newSluice(t, startPlane(t, server.RANDOM_PORT, 1<<20).Addr().String(), "")
+	way := newSluice(t, startPlane(t, 1<<20).Addr().String(), "")
 	m := nodetest.Start(t, 1, patient, onPlane("nats://"+way.addr))
 	g := newGate()
 	m.Work("DC1", 1, g.handle)

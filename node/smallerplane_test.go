@@ -1,7 +1,7 @@
 package node_test
 
 import (
-	"net"
+	"net/netip"
 	"testing"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -11,9 +11,17 @@ import (
 )
 
 // startPlane starts an existing NATS that allows messages of so many bytes.
-func startPlane(t testing.TB, port int, limit int32) *server.Server {
+func startPlane(t testing.TB, limit int32) *server.Server {
 	t.Helper()
-	return startNATS(t, &server.Options{Host: "127.0.0.1", Port: port, NoSigs: true, NoLog: true, MaxPayload: limit})
+	return startPlaneOn(t, nodetest.Addresses(t, 1)[0], limit)
+}
+
+// startPlaneOn starts one, also where one was before.
+func startPlaneOn(t testing.TB, address string, limit int32) *server.Server {
+	t.Helper()
+	at := netip.MustParseAddrPort(address)
+	nodetest.AwaitFree(t, address)
+	return startNATS(t, &server.Options{Host: at.Addr().String(), Port: int(at.Port()), NoSigs: true, NoLog: true, MaxPayload: limit})
 }
 
 // onPlane has nodes use an existing NATS.
@@ -39,17 +47,17 @@ func startNATS(t testing.TB, opts *server.Options) *server.Server {
 // smaller limit. The task is done at home, and its peer gets others as before.
 func TestPlaneComesBackWithASmallerLimit(t *testing.T) {
 	t.Parallel()
-	plane := startPlane(t, server.RANDOM_PORT, 1<<20)
+	plane := startPlane(t, 1<<20)
 	m := nodetest.Start(t, 2, patient, onPlane(plane.ClientURL()))
 	large := string(make([]byte, 256<<10))
 	client := m.Client("DC1")
 	answers := ask(t, client, task(large))
 	m.Await("DC1", "the task to wait", func(v node.View) bool { return v.Load("").Waiting == 1 })
 
-	port := plane.Addr().(*net.TCPAddr).Port
+	address := plane.Addr().String()
 	plane.Shutdown()
 	plane.WaitForShutdown()
-	startPlane(t, port, 128<<10)
+	startPlaneOn(t, address, 128<<10)
 	m.Work("DC2", 1, echo)
 	m.Await("DC1", "a delegation that cannot be sent", func(v node.View) bool { return v.Stats.Delegated > 0 })
 	wantAnswer(t, receive(t, ask(t, client, task("small"))), "small", "DC2")

@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
 // The ports that Addresses takes from are below those that systems hand out by
@@ -41,11 +42,29 @@ func Addresses(t testing.TB, n int) []string {
 		}
 		if l, err := listen(ports.next); err == nil {
 			_ = l.Close()
+			AwaitFree(t, l.Addr().String())
 			found = append(found, l.Addr().String())
 		}
 		ports.next++
 	}
 	return found
+}
+
+// AwaitFree waits until nobody listens on an address whose listener was closed. A
+// process that is just being started has copies of all the sockets of the test that
+// starts it, closed or not, until it has become another program.
+func AwaitFree(t testing.TB, address string) {
+	t.Helper()
+	for end := time.Now().Add(Timeout); ; time.Sleep(time.Millisecond) {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			return
+		}
+		_ = c.Close()
+		if time.Now().After(end) {
+			t.Fatalf("somebody listens on %s", address)
+		}
+	}
 }
 
 // claim takes another block. It reports false if none is to be had.

@@ -80,3 +80,38 @@ func TestAddresses(t *testing.T) {
 	}
 	_ = l.Close()
 }
+
+// What a test is given can be listened to at once, also while it starts processes.
+func TestAddressesBesideNewProcesses(t *testing.T) {
+	over := make(chan struct{})
+	var starting sync.WaitGroup
+	for range 4 {
+		starting.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				if err := exec.Command(os.Args[0], "-test.run=^$").Run(); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	defer starting.Wait()
+	defer close(over)
+	for _, address := range nodetest.Addresses(t, 250) {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = l.Close()
+		nodetest.AwaitFree(t, address)
+		if l, err = net.Listen("tcp", address); err != nil {
+			t.Fatal(err)
+		}
+		_ = l.Close()
+	}
+}
