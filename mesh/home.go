@@ -13,6 +13,7 @@ type Home struct {
 	Oldest      time.Duration // how long the first of them has waited here
 	Still       time.Duration // for how long none was started here while some waited
 	Excess      int           // of these: those that peers may have
+	Final       bool          // the task to be placed was given back: the next peer queues it in any case
 	ServiceTime time.Duration // mean run time of a task; 0: unknown
 	Arrivals    float64       // tasks a second from the node's own clients
 	Guests      float64       // tasks a second from peers
@@ -104,10 +105,10 @@ func (h Home) detour(roundTrip time.Duration) time.Duration {
 // does, as long as a place in the queue costs less than the way. Without workers,
 // or with few or slow ones, a place is worth nothing: the oldest goes. So it does
 // when none has been started for twice the time of a task and the way: the workers
-// may hang.
+// may hang. So does one that was given back often enough.
 func (h Home) youngest(roundTrip time.Duration) bool {
 	p := h.Pace()
-	return 0 < p && p <= roundTrip && h.Still <= 2*(roundTrip+h.ServiceTime)
+	return !h.Final && 0 < p && p <= roundTrip && h.Still <= 2*(roundTrip+h.ServiceTime)
 }
 
 // Accepts reports whether a task of a peer is queued here, behind what waits

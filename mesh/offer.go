@@ -22,10 +22,11 @@ const (
 	ranks
 )
 
-// offer adds an offer to those of its rank.
-func (ps *Peers) offer(o offer, sure bool) (rank int) {
+// offer adds an offer to those of its rank. For a task that the next peer queues
+// in any case an idle worker is as good as one of its own region.
+func (ps *Peers) offer(o offer, sure, final bool) (rank int) {
 	rank = ownExpected
-	if ps.abroad(o.peer) {
+	if ps.abroad(o.peer) && !(sure && final) {
 		rank = awayExpected
 	}
 	if sure {

@@ -87,7 +87,7 @@ func (ps *Peers) overflow(now time.Duration, h Home, random *rand.Rand, loads, b
 			later = true
 			continue
 		}
-		if ps.distant(p, nearest) {
+		if ps.distant(p, nearest) && !h.Final {
 			if !known {
 				around, known = ps.around(now, h, nearest, loads, beside), true
 			}
@@ -102,13 +102,13 @@ func (ps *Peers) overflow(now time.Duration, h Home, random *rand.Rand, loads, b
 		}
 		chance := random.Float64()
 		if sure > chance {
-			if rank := ps.offer(offer{p, max(1, sure), roundTrip, keep}, true); rank == ownSure && roundTrip <= farthest(nearest) {
+			if rank := ps.offer(offer{p, max(1, sure), roundTrip, keep}, true, h.Final); rank == ownSure && roundTrip <= farthest(nearest) {
 				found++
 			}
 			continue
 		}
 		if expected > chance {
-			ps.offer(offer{p, max(1, expected), roundTrip, keep}, false)
+			ps.offer(offer{p, max(1, expected), roundTrip, keep}, false, h.Final)
 			continue
 		}
 		later = later || expected > 0

@@ -267,6 +267,33 @@ func TestOverflowNear(t *testing.T) {
 	}
 }
 
+// A task that the next peer queues in any case goes where a worker is idle, though
+// by all that is known one will be sooner near by, or in the node's own region.
+func TestOverflowFinal(t *testing.T) {
+	ps := peersWith(Load{Workers: 10, Idle: 9}, Load{Workers: 1, ServiceMS: 1, Spare: 1000})
+	a, b := ps.Find("a"), ps.Find("b")
+	for p, d := range map[*Peer]time.Duration{a: 40 * ms, b: 2 * ms} {
+		p.Asked(0)
+		p.Told(d)
+	}
+	a.region, b.region = "us", "eu"
+	for _, ps.Region = range []string{"", "eu"} {
+		for peer, final := range map[string]bool{"a": true, "b": false} {
+			h := Home{Waiting: 1, Final: final}
+			if picked := picks(ps, 0, h, 100); picked[peer] != 100 {
+				t.Errorf("in region %q, final %v: %v", ps.Region, final, picked)
+			}
+		}
+	}
+	// If there is none, it goes where one is expected.
+	for range 9 {
+		a.Sent(0, "")
+	}
+	if picked := picks(ps, 0, Home{Waiting: 1, Final: true}, 100); picked["b"] != 100 {
+		t.Errorf("without an idle worker: %v", picked)
+	}
+}
+
 // Of a node that has a region, the peers in it come first, by what is expected of
 // them as well; whoever has told no region is elsewhere.
 func TestOverflowRegion(t *testing.T) {

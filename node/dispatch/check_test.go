@@ -331,7 +331,7 @@ func checkDues(c *Core) error {
 	for _, t := range c.tasks.all {
 		want := t.deadline
 		switch {
-		case t.place == waiting && want == 0:
+		case t.place == waiting && (want == 0 || t.guest && t.waitEnd < want):
 			want = t.waitEnd
 		case t.place == running && c.cfg.AttemptTimeout > 0:
 			if end := t.worker.started + c.cfg.AttemptTimeout; want == 0 || end < want {

@@ -25,7 +25,7 @@ func (c *Core) settleBy(now time.Duration, t *task, r mesh.Route, fx []Effect) [
 	}
 	if s.queue.n == 0 && !t.here {
 		if r.Peer == nil {
-			r = c.route(now, s)
+			r = c.route(now, s, t.final())
 		}
 		if r.Peer != nil {
 			return c.delegate(now, t, r, fx)
@@ -107,14 +107,15 @@ func (c *Core) overflow(now time.Duration, s *service, fx []Effect) []Effect {
 	return fx
 }
 
-// route finds a peer for one more task of the service than wait.
-func (c *Core) route(now time.Duration, s *service) mesh.Route {
+// route finds a peer for one more task of the service than wait; final says that
+// it is that one's last try.
+func (c *Core) route(now time.Duration, s *service, final bool) mesh.Route {
 	if c.alone {
 		return mesh.Route{}
 	}
 	h := c.home(now, s)
 	h.Waiting = s.queue.n + 1
-	h.Excess = h.Waiting
+	h.Excess, h.Final = h.Waiting, final
 	c.view = h
 	return c.peers.Overflow(now, s.name, h, c.random)
 }
@@ -141,9 +142,10 @@ func (c *Core) dispatch(now time.Duration, t *task, w *worker, fx []Effect) []Ef
 // delegate sends a task that is nowhere to a peer.
 func (c *Core) delegate(now time.Duration, t *task, r mesh.Route, fx []Effect) []Effect {
 	p, patience := r.Peer, r.Patience
-	if t.sends++; t.sends >= maxSends { // it has been given back often enough
-		patience = c.cfg.QueueTimeout
+	if t.final() { // it has been given back often enough
+		patience = max(patience, c.cfg.QueueTimeout)
 	}
+	t.sends++
 	t.attempt = c.attemptOf(t.slot, &t.generation)
 	t.place, t.peer, t.sent = away, p, now
 	if c.away++; c.away == 1 {
@@ -178,7 +180,7 @@ func (c *Core) enqueue(now time.Duration, t *task) {
 	c.waiting++
 	c.hold(t)
 	due := t.deadline
-	if due == 0 {
+	if due == 0 || t.guest && t.waitEnd < due { // its origin may know of an idle worker by then
 		due = t.waitEnd
 	}
 	c.due.set(t, due)

@@ -60,6 +60,10 @@ type task struct {
 	dueAt      int // index in the due heap plus one; 0: not in it
 }
 
+// final reports whether the next peer that the task is sent to queues it, however
+// long it may have to wait there.
+func (t *task) final() bool { return t.sends >= maxSends-1 }
+
 // tasks holds every task of the node, by slot.
 type tasks struct {
 	all  []*task
