@@ -18,14 +18,14 @@ type apart struct {
 	*wires
 	nodes   map[string]*nodeProcess
 	clients map[string]*nats.Conn
-	answers chan string // what has come to the clients, payloads that were asked by
+	answers chan *nats.Msg // what has come to the clients
 }
 
 const thePlane = "plane" // the other end of a wire to an existing NATS
 
 func startApart(t *testing.T) *apart {
 	t.Helper()
-	a := &apart{wires: newWires(t), nodes: make(map[string]*nodeProcess), clients: make(map[string]*nats.Conn), answers: make(chan string, 1000)}
+	a := &apart{wires: newWires(t), nodes: make(map[string]*nodeProcess), clients: make(map[string]*nats.Conn), answers: make(chan *nats.Msg, 1000)}
 	ports := nodetest.Addresses(t, 12)
 	for i, name := range []string{"DC3", "DC1", "DC2"} {
 		own := ports[4*i:]
@@ -63,8 +63,9 @@ func (a *apart) client(n *nodeProcess) *nats.Conn {
 		a.t.Fatal(err)
 	}
 	a.t.Cleanup(nc.Close)
-	// In a queue group, so that a 503 goes to the request.
-	if _, err := nc.QueueSubscribe(prefix+".>", "count", func(m *nats.Msg) { a.answers <- m.Subject }); err != nil {
+	// In a queue group, so that a 503 goes to the request. To a channel, which has
+	// what had come before a flush; a callback may not have been called.
+	if _, err := nc.ChanQueueSubscribe(prefix+".>", "count", a.answers); err != nil {
 		a.t.Fatal(err)
 	}
 	return nc
@@ -111,7 +112,7 @@ func (a *apart) once(tasks int) {
 	}
 	seen := make(map[string]int)
 	for range len(a.answers) {
-		seen[<-a.answers]++
+		seen[(<-a.answers).Subject]++
 	}
 	for subject, n := range seen {
 		if n > 1 {
