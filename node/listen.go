@@ -18,6 +18,7 @@ import (
 // take on a starved machine.
 const (
 	busyPatience = time.Second
+	busyTries    = 10 // at least: a machine that stood still for so long has hardly tried
 	busyLook     = 10 * time.Millisecond
 
 	startTimeout = 10 * time.Second
@@ -27,10 +28,12 @@ const (
 // patiently does what needs a port, again while that is busy. The error is that of
 // the last time.
 func patiently(do func() error) error {
-	for end := time.Now().Add(busyPatience); ; time.Sleep(busyLook) {
-		if err := do(); !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(end) {
+	end := time.Now().Add(busyPatience)
+	for try := 1; ; try++ {
+		if err := do(); !errors.Is(err, syscall.EADDRINUSE) || try >= busyTries && time.Now().After(end) {
 			return err
 		}
+		time.Sleep(busyLook)
 	}
 }
 
