@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"golang.org/x/time/rate"
 
 	"github.com/brokermesh/brokermesh/mesh"
 )
@@ -43,8 +44,8 @@ func openCloudPlane(id string, cfg Config, onError nats.Option, log *slog.Logger
 		c.creds = []nats.Option{nats.UserCredentials(cfg.CloudCreds)}
 	}
 	c.conn, err = nats.Connect(c.url, append([]nats.Option{
-		nats.Name(cfg.Name), nats.NoEcho(), onError,
-		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1),
+		nats.Name(cfg.Name), nats.NoEcho(), onError, whyUnreachable(log),
+		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1), nats.IgnoreAuthErrorAbort(),
 		nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(reconnectWait, reconnectWait),
 		nats.PingInterval(cloudPing), nats.MaxPingsOutstanding(maxPings),
 	}, c.creds...)...)
@@ -53,6 +54,30 @@ func openCloudPlane(id string, cfg Config, onError nats.Option, log *slog.Logger
 	}
 	return c, nil
 }
+
+// whyUnreachable logs why there is no connection to the existing NATS: nobody is there,
+// or it lets nobody in. That it may yet; a file of credentials is read anew each time.
+func whyUnreachable(log *slog.Logger) nats.Option {
+	bound := rate.Sometimes{Interval: unreachableEvery}
+	why := func(err error) {
+		bound.Do(func() { log.Warn("no connection to the cloud plane; trying on", "error", err) })
+	}
+	return func(o *nats.Options) error {
+		connected := o.AsyncErrorCB
+		o.ReconnectErrCB = func(_ *nats.Conn, err error) { why(err) }
+		o.AsyncErrorCB = func(nc *nats.Conn, sub *nats.Subscription, err error) {
+			if sub == nil && !nc.IsConnected() { // a refused sign-in is told here
+				why(err)
+				return
+			}
+			connected(nc, sub, err)
+		}
+		return nil
+	}
+}
+
+// unreachableEvery is how often it is told why.
+const unreachableEvery = 10 * time.Second
 
 // reconnectWait is the pause between two tries to reach the existing NATS, and
 // the most that is added to it at random.
