@@ -3,7 +3,10 @@ package node
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // serverLog passes what an embedded server logs on to the node's logger. What
@@ -11,14 +14,34 @@ import (
 // a peer that broke off: news, no more. What is fatal to it is for who starts it.
 type serverLog struct {
 	*slog.Logger
-	fatal chan error // holds the first
+	fatal  chan error // holds the first
+	astray rate.Sometimes
 }
 
 func (l *serverLog) Noticef(format string, v ...any) { l.Debug(fmt.Sprintf(format, v...)) }
 func (l *serverLog) Debugf(format string, v ...any)  { l.Debug(fmt.Sprintf(format, v...)) }
 func (l *serverLog) Tracef(format string, v ...any)  { l.Debug(fmt.Sprintf(format, v...)) }
 func (l *serverLog) Warnf(format string, v ...any)   { l.Info(fmt.Sprintf(format, v...)) }
-func (l *serverLog) Errorf(format string, v ...any)  { l.Info(fmt.Sprintf(format, v...)) }
+
+// Errorf knows one mistake of our own: a route to a port where clients are expected
+// fails each second, in words that tell nobody what to mend.
+func (l *serverLog) Errorf(format string, v ...any) {
+	text := fmt.Sprintf(format, v...)
+	if !strings.HasSuffix(text, noRoutePort) {
+		l.Info(text)
+		return
+	}
+	l.astray.Do(func() {
+		address, _, _ := strings.Cut(text, " - ")
+		l.Warn(variable("Peers")+" names a port for clients or tools; it takes the "+variable("ClusterListen")+" of other nodes", "address", address)
+	})
+}
+
+// noRoutePort is how the server tells that another did not understand a route.
+const noRoutePort = "Route Error 'Unknown Protocol Operation'"
+
+// astrayEvery is how often a wrong peer is told of.
+const astrayEvery = time.Minute
 
 func (l *serverLog) Fatalf(format string, v ...any) {
 	err := fmt.Errorf(format, v...)

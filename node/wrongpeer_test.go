@@ -1,0 +1,36 @@
+package node_test
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/brokermesh/brokermesh/node"
+	"github.com/brokermesh/brokermesh/node/nodetest"
+)
+
+// Of the ports of a node only one takes peers. Who names another is told, once and not
+// each second.
+func TestPeerIsAnotherPort(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 1)
+	for name, url := range map[string]string{"local": m.Node("DC1").LocalURL(), "cloud": m.Node("DC1").CloudURL()} {
+		address := strings.TrimPrefix(url, "nats://")
+		said := make(lines, 1000)
+		n := newNode(t, "DC2", func(c *node.Config) {
+			c.Peers, c.Logger = []string{address}, slog.New(slog.NewTextHandler(said, nil))
+		})
+		stop, result := run(n)
+		line := receive(t, said)
+		for !strings.Contains(line, "MESH_PEERS") && !strings.Contains(line, "Unknown Protocol Operation") {
+			line = receive(t, said)
+		}
+		if !strings.Contains(line, "MESH_CLUSTER_LISTEN") || !strings.Contains(line, "address="+address) {
+			t.Errorf("%s port: %s", name, line)
+		}
+		stop()
+		if err := receive(t, result); err != nil {
+			t.Error(err)
+		}
+	}
+}
