@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/brokermesh/brokermesh/mesh"
 )
 
@@ -22,14 +25,14 @@ import (
 type Config struct {
 	Name             string        `split_words:"true" desc:"name of this node, unique in the mesh (default: from the host's name)" allowed:"1 to 64 characters of A-Z a-z 0-9 _ -"`
 	Region           string        `split_words:"true" desc:"where this node is: work stays among the nodes of a region while they can do it" allowed:"1 to 64 characters of A-Z a-z 0-9 _ -"`
-	Listen           string        `split_words:"true" default:"127.0.0.1:4222" desc:"where clients and workers connect" allowed:"host:port; port 0 takes a free one"`
-	CloudListen      string        `split_words:"true" default:"127.0.0.1:4223" desc:"where tools connect to the cloud plane" allowed:"host:port; port 0 takes a free one"`
-	ClusterListen    string        `split_words:"true" default:"127.0.0.1:6222" desc:"where the other nodes connect" allowed:"host:port; port 0 takes a free one"`
+	Listen           string        `split_words:"true" default:"127.0.0.1:4222" desc:"where clients and workers connect" allowed:"host:port, both given (0.0.0.0: all addresses of the machine), no two the same; port 0 takes a free one"`
+	CloudListen      string        `split_words:"true" default:"127.0.0.1:4223" desc:"where tools connect to the cloud plane" allowed:"host:port, both given (0.0.0.0: all addresses of the machine), no two the same; port 0 takes a free one"`
+	ClusterListen    string        `split_words:"true" default:"127.0.0.1:6222" desc:"where the other nodes connect" allowed:"host:port, both given (0.0.0.0: all addresses of the machine), no two the same; port 0 takes a free one"`
 	ClusterAdvertise string        `split_words:"true" desc:"where the other nodes reach this one, if not at the address that they see: behind a NAT, a proxy or a container's port" allowed:"host:port; not together with MESH_CLOUD_URL"`
 	Peers            []string      `split_words:"true" desc:"MESH_CLUSTER_LISTEN of other nodes, separated by commas; one is enough, it tells of the rest" allowed:"host:port, separated by commas"`
-	CloudURL         string        `split_words:"true" desc:"an existing NATS as cloud plane instead of an embedded server: its URLs, separated by commas" allowed:"nats:// or tls:// and host, separated by commas, or ws:// or wss:// all of them; not together with MESH_PEERS"`
+	CloudURL         string        `split_words:"true" desc:"an existing NATS as cloud plane instead of an embedded server: its URLs, separated by commas" allowed:"nats:// or tls:// and host, separated by commas, or ws:// or wss:// all of them; not MESH_LISTEN; not together with MESH_PEERS"`
 	CloudCreds       string        `split_words:"true" desc:"credentials file for MESH_CLOUD_URL" allowed:"a file that can be read; only with MESH_CLOUD_URL"`
-	HealthListen     string        `split_words:"true" desc:"where HTTP probes ask: GET /healthz, is the process alive; GET /readyz, does the node serve; nowhere by default" allowed:"host:port; port 0 takes a free one"`
+	HealthListen     string        `split_words:"true" desc:"where HTTP probes ask: GET /healthz, is the process alive; GET /readyz, does the node serve; nowhere by default" allowed:"host:port, both given (0.0.0.0: all addresses of the machine), no two the same; port 0 takes a free one"`
 	QueueLimit       int           `split_words:"true" default:"10000" desc:"tasks that may wait; one more is refused with 429; one client gets eight ninths of it at most" allowed:"a number from 1 to 10000000; 0: the default"`
 	QueueBytes       int           `split_words:"true" default:"268435456" desc:"bytes of tasks that may wait (256 MiB); one more task is refused with 429; one client gets eight ninths of it at most" allowed:"a number from 1 to 1000000000000; 0: the default"`
 	QueueTimeout     time.Duration `split_words:"true" default:"4s" desc:"how long a task without a Mesh-Timeout may wait to start, then 503" allowed:"a duration such as 4s or 500ms, at most 720h; 0: the default"`
@@ -113,14 +116,21 @@ func (c Config) check() error {
 	}
 	want(mesh.CheckToken(c.Name) == nil, "Name", c.Name)
 	want(c.Region == "" || mesh.CheckToken(c.Region) == nil, "Region", c.Region)
-	want(isAddress(c.Listen), "Listen", c.Listen)
-	want(isAddress(c.CloudListen), "CloudListen", c.CloudListen)
-	want(isAddress(c.ClusterListen), "ClusterListen", c.ClusterListen)
+	taken := make(map[string]bool)
+	listens := func(field, address string, used bool) {
+		want(isAddress(address) && !taken[address], field, address)
+		taken[address] = used && !strings.HasSuffix(address, ":0")
+	}
+	listens("Listen", c.Listen, true)
+	listens("CloudListen", c.CloudListen, c.CloudURL == "")
+	listens("ClusterListen", c.ClusterListen, c.CloudURL == "")
+	if c.HealthListen != "" {
+		listens("HealthListen", c.HealthListen, true)
+	}
 	want(c.ClusterAdvertise == "" || !notAPeer(c.ClusterAdvertise) && c.CloudURL == "", "ClusterAdvertise", c.ClusterAdvertise)
 	want(!slices.ContainsFunc(c.Peers, notAPeer), "Peers", strings.Join(c.Peers, ","))
-	want(c.CloudURL == "" || isCloudURL(c.CloudURL) && len(c.Peers) == 0, "CloudURL", redact(c.CloudURL))
+	want(c.CloudURL == "" || isCloudURL(c.CloudURL, c.Listen) && len(c.Peers) == 0, "CloudURL", redact(c.CloudURL))
 	want(c.CloudCreds == "" || c.CloudURL != "" && isReadable(c.CloudCreds), "CloudCreds", c.CloudCreds)
-	want(c.HealthListen == "" || isAddress(c.HealthListen), "HealthListen", c.HealthListen)
 	want(1 <= c.QueueLimit && c.QueueLimit <= 10_000_000, "QueueLimit", strconv.Itoa(c.QueueLimit))
 	want(1 <= c.QueueBytes && c.QueueBytes <= 1_000_000_000_000, "QueueBytes", strconv.Itoa(c.QueueBytes))
 	want(0 < c.QueueTimeout && c.QueueTimeout <= mesh.MaxTimeout, "QueueTimeout", c.QueueTimeout.String())
@@ -146,15 +156,20 @@ func isAddress(s string) bool {
 }
 
 // isCloudURL reports whether s is a list of URLs that nats.go can connect to: no
-// websocket, or nothing else.
-func isCloudURL(s string) bool {
+// websocket, or nothing else. Nor is it the node's own local port, where it would find
+// itself: what it sends to others came back to it, over and over.
+func isCloudURL(s, local string) bool {
 	kinds := make(map[bool]bool)
 	for one := range strings.SplitSeq(s, ",") {
 		u, err := url.Parse(strings.TrimSpace(one))
 		if err != nil || u.Hostname() == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
 			return false
 		}
-		kinds[u.Scheme == "ws" || u.Scheme == "wss"] = true
+		web := u.Scheme == "ws" || u.Scheme == "wss"
+		if !web && net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), strconv.Itoa(nats.DefaultPort))) == local {
+			return false
+		}
+		kinds[web] = true
 	}
 	return len(kinds) == 1
 }

@@ -199,6 +199,36 @@ func TestNewFaults(t *testing.T) {
 	}
 }
 
+// A node cannot listen twice on one address, nor be its own cloud plane.
+func TestNewFaultsTogether(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		variable string
+		cfg      node.Config
+	}{
+		{"MESH_CLOUD_LISTEN", node.Config{CloudListen: "127.0.0.1:4222"}},
+		{"MESH_CLUSTER_LISTEN", node.Config{ClusterListen: "127.0.0.1:4223"}},
+		{"MESH_HEALTH_LISTEN", node.Config{HealthListen: "127.0.0.1:6222"}},
+		{"MESH_CLOUD_URL", node.Config{CloudURL: "nats://other, nats://me:secret@127.0.0.1"}},
+		{"MESH_CLOUD_URL", node.Config{Listen: "[::1]:4222", CloudURL: "nats://[::1]:4222"}},
+	} {
+		_, err := node.New(c.cfg)
+		var f node.Fault
+		if !errors.As(err, &f) || f.Variable != c.variable || len(faults(err)) != 1 {
+			t.Errorf("%+v: %v", c.cfg, err)
+		}
+	}
+	for _, cfg := range []node.Config{
+		{Listen: "127.0.0.1:0", CloudListen: "127.0.0.1:0", ClusterListen: "127.0.0.1:0", HealthListen: "127.0.0.1:0"},
+		{CloudURL: "ws://127.0.0.1"},
+		{CloudURL: "nats://127.0.0.1:4223", HealthListen: "127.0.0.1:6222"}, // it listens on neither of these itself
+	} {
+		if _, err := node.New(cfg); err != nil {
+			t.Errorf("%+v: %v", cfg, err)
+		}
+	}
+}
+
 func TestUnknownVariables(t *testing.T) {
 	environment(t, map[string]string{"MESH_NAME": "DC1", "MESH_QUEUELIMIT": "7", "MESH_LOGGER": "x", "MESH_": "", "MESHED": "no", "MY_MESH_NAME": "no"})
 	if got, want := node.UnknownVariables(), []string{"MESH_", "MESH_LOGGER", "MESH_QUEUELIMIT"}; !slices.Equal(got, want) {
