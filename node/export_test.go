@@ -29,12 +29,12 @@ func (n *Node) System() *nats.Conn { return n.loop.plane.system }
 
 // StartServer starts a server that has to listen on two addresses, of which only
 // the one that is checked before is known to be free.
-func StartServer(checked, other string) (*server.Server, error) {
+func StartServer(checked, other string, log *slog.Logger) (*server.Server, error) {
 	opts := baseOptions("DC1", checked)
 	host, port, err := splitAddress(other)
 	if err != nil {
 		return nil, err
 	}
 	opts.Cluster = server.ClusterOpts{Name: "cluster", Host: host, Port: port}
-	return startServer(opts, "CloudListen", checked, slog.New(slog.DiscardHandler))
+	return startServer(opts, "CloudListen", checked, log)
 }

@@ -97,5 +97,9 @@ func tryServer(opts *server.Options, log *slog.Logger) (*server.Server, error) {
 			return nil, err
 		}
 	}
+	select {
+	case l.fatal <- nil: // nobody looks from here on
+	default:
+	}
 	return s, nil
 }

@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"errors"
+	"log/slog"
 	"net"
 	"strings"
 	"syscall"
@@ -61,20 +62,25 @@ func TestPortBusyForAMoment(t *testing.T) {
 }
 
 // A port that becomes busy after it was looked at: the server itself finds out, is
-// started again, and given up in time.
+// started again, and given up in time. What the error tells is not logged with each try.
 func TestServerFindsPortBusy(t *testing.T) {
 	t.Parallel()
 	own := nodetest.Addresses(t, 2)
 	busyUntil(t, own[1], 100*time.Millisecond)
-	s, err := node.StartServer(own[0], own[1])
+	said := make(lines, 100)
+	log := slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	s, err := node.StartServer(own[0], own[1], log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Shutdown()
 	s.WaitForShutdown()
 	busyUntil(t, own[1], time.Hour)
-	if _, err := node.StartServer(own[0], own[1]); !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), own[1]) {
+	if _, err := node.StartServer(own[0], own[1], log); !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), own[1]) {
 		t.Errorf("got %v", err)
+	}
+	if len(said) > 0 {
+		t.Errorf("%d warnings; the first: %s", len(said), <-said)
 	}
 }
 

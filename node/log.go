@@ -50,10 +50,10 @@ func (l *serverLog) Fatalf(format string, v ...any) {
 			err = cause
 		}
 	}
-	l.Warn(err.Error())
 	select {
 	case l.fatal <- err:
-	default:
+	default: // it has started, or this is not the first
+		l.Warn(err.Error())
 	}
 }
 
