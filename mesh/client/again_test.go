@@ -111,10 +111,20 @@ func TestConnectLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := dial(t, "nats://"+address)
-	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
-	defer cancel()
-	_, err = c.Do(ctx, client.Request{})
-	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "sent 0 times") || !strings.Contains(err.Error(), "not connected") {
+	// Why there is no connection is not known when it begins to wait.
+	waits, giveUp := context.WithCancel(patiently(t))
+	first := do(waits, c, client.Request{})
+	for known := false; !known; {
+		ctx, cancel := context.WithTimeout(patiently(t), 100*time.Millisecond)
+		_, err := c.Do(ctx, client.Request{})
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "sent 0 times") || !strings.Contains(err.Error(), "not connected") {
+			t.Fatal(err)
+		}
+		known = strings.Contains(err.Error(), "connection refused")
+	}
+	giveUp()
+	if err := receive(t, first).err; err == nil || !strings.Contains(err.Error(), "connection refused") {
 		t.Error(err)
 	}
 	done := do(patiently(t), c, client.Request{Data: []byte("x")})

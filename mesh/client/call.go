@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -150,7 +151,6 @@ func (c *Client) submit(ctx context.Context, p *call) error {
 	}
 	c.mu.Unlock()
 	if !up {
-		p.last = c.trouble()
 		return nil
 	}
 	switch err := c.nc.PublishMsg(&p.msg); {
@@ -204,6 +204,12 @@ func (c *Client) wait(ctx context.Context, p *call) (*nats.Msg, error) {
 			p.pause.Stop()
 			p.last, submit = "the connection was lost", true
 		case <-ctx.Done():
+			c.mu.Lock()
+			up := c.up
+			c.mu.Unlock()
+			if !up { // asked now: when it began to wait nothing had been tried
+				p.last = strings.TrimPrefix(p.last+"; "+c.trouble(), "; ")
+			}
 			return p.giveUp(ctx.Err())
 		case <-c.ended:
 			return p.giveUp(c.cause)
