@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -58,6 +59,9 @@ func Connect(urls string, opts ...Option) (*Client, error) {
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { c.fault.Store(err.Error()) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { c.fault.Store(err.Error()) }))
 	nc, err := nats.Connect(urls, append(all, c.cfg.nats...)...)
+	if bad := (*url.Error)(nil); errors.As(err, &bad) {
+		return nil, fmt.Errorf("client: not the URL of a node: %s", mesh.RedactURL(bad.URL)) // its own text may tell a password
+	}
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}

@@ -193,6 +193,9 @@ func TestClose(t *testing.T) {
 	if _, err := client.Connect("nats://x:y"); err == nil {
 		t.Error("a client of a malformed URL")
 	}
+	if _, err := client.Connect("nats://me:se cret@host"); err == nil || strings.Contains(err.Error(), "cret") || !strings.Contains(err.Error(), "host") {
+		t.Error(err)
+	}
 }
 
 // Everybody gets his own answer.
