@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"time"
+
+	"github.com/brokermesh/brokermesh/node"
 )
 
 // A child is a process in a role. It gets orders on its standard input, one
@@ -38,6 +40,7 @@ type answer struct {
 	URL    string        // server or node: for clients and workers
 	Route  string        // server or node: for others of its kind
 	CPU    time.Duration // user and system, since the start
+	Stats  node.Stats    // of a node
 	Heap   uint64        // bytes in use, with stacks
 	Memory uint64        // resident bytes
 	Load   load          // of clients: what the last order came to
@@ -129,35 +132,52 @@ func (s system) stop() {
 	}
 }
 
-// cpu is what the processes used so far, in their order.
-func (s system) cpu() (used []time.Duration, err error) {
+// spent is what a measurement cost, and how tasks went.
+type spent struct {
+	all, servers        time.Duration // CPU
+	delegated, returned uint64        // to peers, and by them
+}
+
+// state asks the processes, in their order, for what they used so far.
+func (s system) state() (states []answer, err error) {
 	for _, c := range s {
 		a, err := c.do(order{})
 		if err != nil {
 			return nil, err
 		}
-		used = append(used, a.CPU)
+		states = append(states, a)
 	}
-	return used, nil
+	return states, nil
 }
 
-// measure has the clients send, and tells what all processes used for it, and of
-// that the servers or nodes.
-func (s system) measure(o order) (l load, all, servers time.Duration, err error) {
-	before, err := s.cpu()
+// measure has the clients carry out an order, and returns what that cost.
+func (s system) measure(o order) (l load, cost spent, err error) {
+	before, err := s.state()
 	if err != nil {
-		return l, 0, 0, err
+		return l, cost, err
 	}
 	a, err := s[len(s)-1].do(o)
 	if err != nil {
-		return l, 0, 0, err
+		return l, cost, err
 	}
-	after, err := s.cpu()
+	cost, err = s.since(before)
+	return a.Load, cost, err
+}
+
+// since is what was spent since the processes said how they were.
+func (s system) since(before []answer) (cost spent, err error) {
+	after, err := s.state()
+	if err != nil {
+		return cost, err
+	}
 	for i, c := range s {
-		all += after[i] - before[i]
+		cpu := after[i].CPU - before[i].CPU
+		cost.all += cpu
 		if c.role.Kind == server {
-			servers += after[i] - before[i]
+			cost.servers += cpu
 		}
+		cost.delegated += after[i].Stats.Delegated - before[i].Stats.Delegated
+		cost.returned += after[i].Stats.Returned - before[i].Stats.Returned
 	}
-	return a.Load, all, servers, err
+	return cost, nil
 }

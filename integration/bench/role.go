@@ -110,6 +110,13 @@ func serveRole(text string, out *json.Encoder) error {
 		if o.Heap {
 			a.Heap, a.Memory = memory()
 		}
+		if p.node != nil {
+			v, err := p.node.View(ctx)
+			if err != nil {
+				return err
+			}
+			a.Stats = v.Stats
+		}
 		a.CPU = used()
 		if err := out.Encode(a); err != nil {
 			return err

@@ -56,13 +56,13 @@ func (b *bench) cluster(length time.Duration) error {
 	fmt.Fprintln(out, "requests/s\tfor\tanswered/s\tlost\tp50\tp99\tcores, all\tcores, the node")
 	rate := float64(guideClients * guideRate)
 	for slow := false; !slow; rate *= 1.15 {
-		l, all, node, err := s.measure(order{For: length, Rate: rate, Size: 1024})
+		l, cost, err := s.measure(order{For: length, Rate: rate, Size: 1024})
 		if err != nil {
 			return err
 		}
 		p99 := l.Latency.quantile(0.99)
 		fmt.Fprintf(out, "%.0f\t%s\t%.0f\t%d\t%s\t%s\t%.2f\t%.2f\n", rate, length, float64(l.Tasks)/l.Took.Seconds(), l.Failed,
-			short(l.Latency.quantile(0.5)), short(p99), all.Seconds()/l.Took.Seconds(), node.Seconds()/l.Took.Seconds())
+			short(l.Latency.quantile(0.5)), short(p99), cost.all.Seconds()/l.Took.Seconds(), cost.servers.Seconds()/l.Took.Seconds())
 		slow = p99 > tooSlow
 		length = min(length, 5*time.Second)
 	}
@@ -130,12 +130,12 @@ func (b *bench) nodes(idle time.Duration) error {
 		return err
 	}
 	s = append(s, c)
-	l, _, inNodes, err := s.measure(order{For: idle, Rate: skewedRate, Size: 64})
+	l, cost, err := s.measure(order{For: idle, Rate: skewedRate, Size: 64})
 	if err != nil {
 		return err
 	}
 	fmt.Printf("%d tasks/s of %s each, all sent to DC1, for %s: %d answered, %d lost; wait for a worker p50 %s, p99 %s; CPU of all nodes %.0f µs a task\n",
-		skewedRate, manySleep, idle, l.Tasks, l.Failed, short(l.Wait.quantile(0.5)), short(l.Wait.quantile(0.99)), float64(inNodes.Microseconds())/float64(l.Tasks))
+		skewedRate, manySleep, idle, l.Tasks, l.Failed, short(l.Wait.quantile(0.5)), short(l.Wait.quantile(0.99)), float64(cost.servers.Microseconds())/float64(l.Tasks))
 	return nil
 }
 
@@ -153,17 +153,14 @@ func (s system) memory() (heap, resident float64, err error) {
 }
 
 // over is the CPU time that processes use in a while.
-func (s system) over(while time.Duration) (used time.Duration, err error) {
-	before, err := s.cpu()
+func (s system) over(while time.Duration) (time.Duration, error) {
+	before, err := s.state()
 	if err != nil {
 		return 0, err
 	}
 	time.Sleep(while)
-	after, err := s.cpu()
-	for i := range before {
-		used += after[i] - before[i]
-	}
-	return used, err
+	cost, err := s.since(before)
+	return cost.all, err
 }
 
 // awaitMesh waits until a node has heard that so many nodes have so many workers each.

@@ -130,7 +130,7 @@ func (b *bench) measureRow(out *tabwriter.Writer, r row, rounds int, length time
 	for round := range rounds + 1 { // the first one is to warm up
 		for turn := range sides {
 			i := (turn + round) % len(sides)
-			l, cpu, servers, err := systems[i].measure(order{For: length, Size: r.size})
+			l, cost, err := systems[i].measure(order{For: length, Size: r.size})
 			if err == nil && l.Failed > 0 {
 				err = fmt.Errorf("%s: %d requests failed; the last: %s", sides[i].name, l.Failed, l.Fault)
 			}
@@ -140,7 +140,7 @@ func (b *bench) measureRow(out *tabwriter.Writer, r row, rounds int, length time
 			if round > 0 {
 				samples[i] = append(samples[i], sample{
 					rate: float64(l.Tasks) / l.Took.Seconds(), p50: l.Latency.quantile(0.5), p99: l.Latency.quantile(0.99),
-					cpu: float64(cpu.Microseconds()) / float64(l.Tasks), servers: float64(servers.Microseconds()) / float64(l.Tasks),
+					cpu: float64(cost.all.Microseconds()) / float64(l.Tasks), servers: float64(cost.servers.Microseconds()) / float64(l.Tasks),
 				})
 			}
 		}

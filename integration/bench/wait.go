@@ -29,6 +29,7 @@ type curve struct {
 	name   string
 	wait   histogram
 	failed int
+	cost   spent
 }
 
 // wait compares how long tasks wait, on an open loop, and draws it.
@@ -37,11 +38,16 @@ func (b *bench) wait(length, mean time.Duration, file string) error {
 	fmt.Printf("%d sites x %d workers, exp(%s) a task, %.0f tasks/s in all (load %.1f), %s a run; load of the machine before: %s\n\n",
 		sites, siteWorkers, mean, rate, siteLoad, length, machineLoad())
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(out, "system\tload\ttasks\tlost\twait p50\tp90\tp99\tp99.9")
+	fmt.Fprintln(out, "system\tload\ttasks\tlost\twait p50\tp90\tp99\tp99.9\tCPU µs a task\tof that servers\tdelegated\tgiven back")
 	var curves []curve
 	add := func(system, load string, c curve) {
-		fmt.Fprintf(out, "%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s\n", system, load, c.wait.total(), c.failed,
+		fmt.Fprintf(out, "%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s", system, load, c.wait.total(), c.failed,
 			short(c.wait.quantile(0.5)), short(c.wait.quantile(0.9)), short(c.wait.quantile(0.99)), short(c.wait.quantile(0.999)))
+		if tasks := float64(c.wait.total()); c.cost.all > 0 {
+			fmt.Fprintf(out, "\t%.1f\t%.1f\t%.1f %%\t%.1f %%", float64(c.cost.all.Microseconds())/tasks, float64(c.cost.servers.Microseconds())/tasks,
+				100*float64(c.cost.delegated)/tasks, 100*float64(c.cost.returned)/tasks)
+		}
+		fmt.Fprintln(out)
 		curves = append(curves, c)
 	}
 	for _, name := range []string{plain, mesh} {
@@ -91,8 +97,8 @@ func (b *bench) waitRun(name string, weights []float64, o order, mean time.Durat
 		return curve{}, err
 	}
 	defer s.stop()
-	l, _, _, err := s.measure(o)
-	return curve{wait: l.Wait, failed: l.Failed}, err
+	l, cost, err := s.measure(o)
+	return curve{wait: l.Wait, failed: l.Failed, cost: cost}, err
 }
 
 // singleQueue is how long tasks wait if all workers take from one queue and
