@@ -50,7 +50,7 @@ scale: ## a thousand clients, twelve nodes, and how long tasks wait: four minute
 	@$(GO) run ./integration/bench -mode nodes
 	@$(GO) run ./integration/bench -mode wait -mean 50ms -for 30s -plot docs/wait.svg
 
-routing: ## docs/routing.md: how long tasks wait in ninety kinds of mesh, by policy; many minutes
+routing: ## docs/routing.md: how long tasks wait in a hundred kinds of mesh, by policy; many minutes
 	$(GO) run ./node/forecast/cells docs/routing.md
 
 micro: ## all micro benchmarks

@@ -89,15 +89,26 @@ const (
 	keepLate   = 0.6
 )
 
-// detour is by how much longer than at a peer a task must wait here to join the
-// queue there: at most the way there and back. It is less of that, for who goes
-// shortens the wait of those behind it, and nothing of it if half of the tasks must
-// go anyway; but then what N tasks at work differ by from one moment to the next,
-// or queues that are equal would exchange tasks.
-func (h Home) detour(roundTrip time.Duration) time.Duration {
+// detour is by how much longer than at a peer, where it waits so long, a task must
+// wait here to join the queue there: at most the way there and back, and a part of
+// the wait. It is less than the way, for who goes shortens the wait of those behind
+// it, and nothing of it if half of the tasks must go anyway; but then what N tasks at
+// work differ by from one moment to the next, or queues that are equal would exchange
+// tasks. So would long ones, whose lengths change by more than that until the news of
+// them arrive: where nobody is idle a task that moves makes no other wait less than
+// it makes others wait more, so long queues are even enough if they differ by a
+// quarter. A node without workers has no use for a queue.
+func (h Home) detour(roundTrip, there time.Duration) time.Duration {
 	way := max(0, 1-h.load(h.Arrivals)/2) * float64(roundTrip)
-	return min(roundTrip, time.Duration(way+math.Sqrt(float64(h.Workers))*float64(h.Pace())))
+	d := min(roundTrip, time.Duration(way+math.Sqrt(float64(h.Workers))*float64(h.Pace())))
+	if h.Workers > 0 {
+		d += max(0, there) / unevenness
+	}
+	return d
 }
+
+// unevenness is the part of the shorter queue by which the longer may differ, as a divisor.
+const unevenness = 4
 
 // youngest reports whether the youngest waiting task is the one that goes, with a
 // peer that is a round trip away. The oldest have waited for their places here, and

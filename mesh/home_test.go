@@ -51,8 +51,15 @@ func TestDetour(t *testing.T) {
 		{Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: 20000}, ms},
 		{Home{Workers: 100, ServiceTime: 10 * ms, Arrivals: math.Inf(1)}, ms},
 	} {
-		if got := c.h.detour(2 * ms); got != c.want {
+		if got := c.h.detour(2*ms, 0); got != c.want {
 			t.Errorf("%+v: %v, want %v", c.h, got, c.want)
+		}
+		more := 25 * ms
+		if c.h.Workers == 0 {
+			more = 0
+		}
+		if got := c.h.detour(2*ms, 100*ms); got != c.want+more {
+			t.Errorf("%+v: %v to a long queue, want %v", c.h, got, c.want+more)
 		}
 	}
 }

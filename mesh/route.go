@@ -117,9 +117,9 @@ func (ps *Peers) overflow(now time.Duration, h Home, random *rand.Rand, loads, b
 		if here == 0 { // no worker, or none that has done a task
 			here = there
 		}
-		wait := roundTrip + time.Duration((1-expected)*float64(there))
-		if there > 0 && wait-roundTrip+h.detour(roundTrip) < time.Duration(h.Waiting-1)*here && (shortest.Peer == nil || wait < least) {
-			shortest, least = Route{Peer: p, Keep: keep, Youngest: h.youngest(roundTrip), Patience: time.Duration(h.Waiting) * here}, wait
+		wait := time.Duration((1 - expected) * float64(there))
+		if there > 0 && wait+h.detour(roundTrip, wait) < time.Duration(h.Waiting-1)*here && (shortest.Peer == nil || roundTrip+wait < least) {
+			shortest, least = Route{Peer: p, Keep: keep, Youngest: h.youngest(roundTrip), Patience: time.Duration(h.Waiting) * here}, roundTrip+wait
 		}
 	}
 	if o, ok := choose(ps.best().of, random); ok {

@@ -123,6 +123,10 @@ func groups() []group {
 			of(12, 100, 0.2, 5, 0.8, "exp:100ms", hot(2), regions(3), untold), of(12, 100, 0.2, 20, 0.95, "exp:100ms", regions(3), untold),
 			of(100, 20, 1, 20, 0.55, "exp:100ms", few(2), regions(3), untold),
 		}},
+		{"More than all can do", []cell{
+			of(3, 100, 0.1, 5, 1.1, "exp:10ms"), of(12, 100, 0.1, 5, 1.1, "exp:10ms"), of(12, 100, 1, 5, 1.1, "exp:10ms"), of(12, 100, 20, 5, 1.1, "exp:10ms"),
+			of(3, 100, 0.1, 5, 1.1, "exp:10ms", hot(1.5)), of(12, 100, 1, 5, 1.1, "exp:10ms", hot(2)), of(12, 100, 20, 5, 1.1, "exp:10ms", hot(2)),
+		}},
 	}
 }
 
@@ -150,6 +154,9 @@ func (c cell) moonshot() bool {
 
 // even reports whether all nodes have the same load at all times.
 func (c cell) even() bool { return c.Hot == 0 && c.Arrivals == forecast.Poisson }
+
+// overloaded reports whether more comes than all nodes can do.
+func (c cell) overloaded() bool { return c.Load > 1 }
 
 // mean is the mean time of a task.
 func (c cell) mean() time.Duration {

@@ -43,9 +43,16 @@ func TestVerdicts(t *testing.T) {
 		a.of[policy] = []forecast.Result{{WaitMS: forecast.Waits{P99: p99}, Over: make([]forecast.Slice, 60)}}
 	}
 	a.of[forecast.Default][0].NACK = 0.02
-	for i, want := range []string{"*Met* in all 1.", "*Not met* in 1 of 1: 7 (1.33, oracle 1.10).", "7 (2.0 %)", "*Met*", "*Met* in all 0", "*Met*", "*Met*", "7 (4 ms, there 3; mean 0, there 0)"} {
+	for i, want := range []string{"*Met* in all 1.", "*Not met* in 1 of 1: 7 (1.33, oracle 1.10).", "7 (2.0 %)", "*Met*", "*Met* in all 0", "*Met*", "*Met*", "7 (4 ms, there 3; mean 0, there 0)", "*Met* in all 0", "*Met* in all 0"} {
 		if got := targets()[i].verdict([]answer{a}); !strings.Contains(got, want) {
 			t.Errorf("target %d: %s, want %s", i, got, want)
+		}
+	}
+	a.Load, a.Hot = 1.1, 0
+	a.of[forecast.Default][0].Delegated = 0.05
+	for i, want := range []string{"7 (5.0 %)", "7 (1.33, oracle 1.10)"} {
+		if got := targets()[8+i].verdict([]answer{a}); !strings.Contains(got, want) {
+			t.Errorf("overloaded: %s, want %s", got, want)
 		}
 	}
 	a.of[forecast.Default] = append(a.of[forecast.Default], forecast.Result{WaitMS: forecast.Waits{P99: 8}})
@@ -95,7 +102,7 @@ func TestDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	line := row(answers[0])
-	if n := strings.Count(line, "|"); n != 14 || !strings.HasPrefix(line, "| 1 | 2×2 exp:10ms d 1 T 5 load 0.9 |") {
+	if n := strings.Count(line, "|"); n != 15 || !strings.HasPrefix(line, "| 1 | 2×2 exp:10ms d 1 T 5 load 0.9 |") {
 		t.Errorf("a row is %s", line)
 	}
 	text, err := between("before\n"+begins+"old\n"+ends+"after\n", "new\n")

@@ -19,8 +19,8 @@ func document(answers []answer) string {
 	at := 0
 	for _, g := range groups() {
 		fmt.Fprintf(&b, "\n### %s\n\n", g.title)
-		b.WriteString("| | cell | bound | default | worst of 3 | oracle | none | peering3 | queue-group | mean | given back | control | state |\n")
-		b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+		b.WriteString("| | cell | bound | default | worst of 3 | oracle | none | peering3 | queue-group | mean | away | given back | control | state |\n")
+		b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 		for range g.cells {
 			b.WriteString(row(all[at]))
 			at++
@@ -48,9 +48,9 @@ func row(a answer) string {
 		p99 := a.first(name).WaitMS.P99
 		return fmt.Sprintf("%s (%s)", digits(p99), digits(p99/a.bound(0)))
 	}
-	return fmt.Sprintf("| %d | %s | %s | **%s** | %s | %s | %s | %s | %s | %s | %s | %.0f | %.0f |\n",
+	return fmt.Sprintf("| %d | %s | %s | **%s** | %s | %s | %s | %s | %s | %s | %s | %s | %.0f | %.0f |\n",
 		a.number, a.name(), digits(a.bound(0)), policy(forecast.Default), worst, policy(forecast.Oracle), policy(forecast.None), policy(forecast.Peering3),
-		policy(forecast.QueueGroup), digits(r.WaitMS.Mean), percent(r.NACK), r.ControlMsgs, r.StateMsgs)
+		policy(forecast.QueueGroup), digits(r.WaitMS.Mean), percent(r.Delegated), percent(r.NACK), r.ControlMsgs, r.StateMsgs)
 }
 
 func death(a answer, policy string) string {
