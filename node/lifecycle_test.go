@@ -1,8 +1,10 @@
 package node_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +121,33 @@ func TestConnectIsPatient(t *testing.T) {
 				t.Errorf("%s: a timeout of %v, want %v", what, nc.Opts.Timeout, want)
 			}
 			nc.Close()
+		}
+	}
+}
+
+// Nor does the server give a connection up that is as slow to begin.
+func TestServerIsPatient(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 1)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(m.Node("DC1").LocalURL(), "nats://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	time.Sleep(3 * time.Second) // the server's default is 2 s
+	if _, err := conn.Write([]byte("CONNECT {}\r\nPING\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(nodetest.Timeout)); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewReader(conn); ; {
+		line, err := lines.ReadString('\n')
+		if err != nil || strings.HasPrefix(line, "-ERR") {
+			t.Fatalf("the server says %q, %v", line, err)
+		}
+		if line == "PONG\r\n" {
+			return
 		}
 	}
 }

@@ -73,6 +73,7 @@ func startLocalServer(name, listen string, log *slog.Logger) (*localServer, erro
 		{Nkey: ourselves, Account: system, AllowedConnectionTypes: map[string]struct{}{"IN_PROCESS": {}}},
 	}
 	opts.NoAuthUser = anybody
+	opts.AuthTimeout = startTimeout.Seconds() // the default, 2 s, tells of a busy machine, as in dial
 	if s.Server, err = startServer(opts, "Listen", listen, log); err != nil {
 		return nil, err
 	}
