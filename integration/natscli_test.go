@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/brokermesh/brokermesh/mesh"
+	"github.com/brokermesh/brokermesh/node/nodetest"
 )
 
 // natsMain plays the nats command as far as the README uses it, so that the
@@ -23,7 +24,7 @@ func natsMain(args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	nc, err := nats.Connect(*server)
+	nc, err := nats.Connect(*server, nats.Timeout(nodetest.Timeout))
 	if err != nil {
 		return fmt.Errorf("%s: %w", *server, err)
 	}

@@ -34,7 +34,7 @@ func flappingClient(t testing.TB, m *nodetest.Mesh, name string) *flapping {
 	t.Helper()
 	f := &flapping{t: t}
 	var err error
-	f.Conn, err = nats.Connect(m.Node(name).LocalURL(), nats.SetCustomDialer(f), nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond))
+	f.Conn, err = nats.Connect(m.Node(name).LocalURL(), nats.Timeout(nodetest.Timeout), nats.SetCustomDialer(f), nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -181,7 +181,7 @@ func TestLargestTasks(t *testing.T) {
 	for range 20 {
 		// Over TCP, as clients come. In process a connection has no buffer at all,
 		// and one that pushes megabytes and is not quick to read them is cut off.
-		client, err := nats.Connect(m.Node("DC1").LocalURL())
+		client, err := nats.Connect(m.Node("DC1").LocalURL(), nats.Timeout(nodetest.Timeout))
 		if err != nil {
 			t.Fatal(err)
 		}

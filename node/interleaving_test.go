@@ -204,7 +204,7 @@ func TestAnswerToAnotherIncarnation(t *testing.T) {
 	t.Parallel()
 	m := nodetest.Start(t, 1, patient)
 	back := make(chan struct{}, 1)
-	nc, err := nats.Connect(m.Node("DC1").LocalURL(), nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond),
+	nc, err := nats.Connect(m.Node("DC1").LocalURL(), nats.Timeout(nodetest.Timeout), nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond),
 		nats.ReconnectHandler(func(*nats.Conn) { back <- struct{}{} }))
 	if err != nil {
 		t.Fatal(err)
