@@ -47,7 +47,7 @@ func openCloudPlane(id string, cfg Config, onError nats.Option, log *slog.Logger
 		nats.Name(cfg.Name), nats.NoEcho(), onError, whyUnreachable(log),
 		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1), nats.IgnoreAuthErrorAbort(),
 		nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(reconnectWait, reconnectWait),
-		nats.PingInterval(cloudPing), nats.MaxPingsOutstanding(maxPings),
+		nats.PingInterval(routePing), nats.MaxPingsOutstanding(maxPings),
 	}, c.creds...)...)
 	if err != nil {
 		return nil, fmt.Errorf("%s=%s: %w", variable("CloudURL"), redact(c.url), err)

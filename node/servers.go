@@ -22,9 +22,9 @@ const (
 	cloudPayload = localPayload + 8<<10
 
 	// A client that does not read is cut off when a write to it takes so long.
-	// The node's own connection is one of them, and must stand a starved machine.
-	localWrite = 10 * time.Second
-	cloudWrite = 2 * time.Second
+	// The node's own connections are among them, and must stand a starved machine.
+	clientWrite = 10 * time.Second
+	routeWrite  = 2 * time.Second
 
 	// Bytes that a connection may be behind before it is cut off. The node's own
 	// is one of them, and must stand a burst of the largest tasks.
@@ -32,9 +32,9 @@ const (
 
 	// A worker that computes and does not read is no dead one: 1 s x 2 was seen
 	// to cut those off.
-	localPing = 10 * time.Second
-	cloudPing = time.Second
-	maxPings  = 2
+	clientPing = 10 * time.Second
+	routePing  = time.Second
+	maxPings   = 2
 )
 
 // accounts of the local server.
@@ -65,7 +65,6 @@ func startLocalServer(name, listen string, log *slog.Logger) (*localServer, erro
 	s := &localServer{system: key}
 	opts := baseOptions(name+"-local", listen)
 	opts.MaxPayload = localPayload
-	opts.PingInterval = localPing
 	opts.Accounts = []*server.Account{local, system}
 	opts.SystemAccount = systemAccount
 	opts.Nkeys = []*server.NkeyUser{
@@ -95,8 +94,6 @@ func startCloudServer(name string, cfg Config, log *slog.Logger) (*server.Server
 	}
 	opts := baseOptions(name, cfg.CloudListen)
 	opts.MaxPayload = cloudPayload
-	opts.PingInterval = cloudPing
-	opts.WriteDeadline = cloudWrite
 	opts.NoSystemAccount = true // 53 subscriptions less a peer
 	// A peer that is gone for good is told of hourly, not every second.
 	opts.ReconnectErrorReports = server.DEFAULT_CONNECT_ERROR_REPORTS
@@ -108,9 +105,9 @@ func startCloudServer(name string, cfg Config, log *slog.Logger) (*server.Server
 		Name: "brokermesh", Host: host, Port: serverPort(port), Advertise: cfg.ClusterAdvertise,
 		PoolSize:       -1,      // one connection a peer
 		ConnectRetries: 1 << 20, // links that gossip taught heal as well
-		PingInterval:   cloudPing,
+		PingInterval:   routePing,
 		MaxPingsOut:    maxPings,
-		WriteDeadline:  cloudWrite,
+		WriteDeadline:  routeWrite,
 		WriteTimeout:   server.WriteTimeoutPolicyClose, // notice a black hole in 1 s, not 3
 	}
 	for _, peer := range cfg.Peers {
@@ -125,8 +122,9 @@ func baseOptions(name, listen string) *server.Options {
 		ServerName: name, Host: host, Port: serverPort(port),
 		NoSigs:              true,
 		MaxPending:          maxPending,
-		WriteDeadline:       localWrite,
+		WriteDeadline:       clientWrite,
 		NoFastProducerStall: true, // or one stuck reader slows the node to a crawl
+		PingInterval:        clientPing,
 		MaxPingsOut:         maxPings,
 		NoSublistCache:      true, // the answer to each request has a subject of its own
 	}
