@@ -148,7 +148,9 @@ func (n *Node) claimName(ctx context.Context, l *link.Link) error {
 		}
 	}()
 	if !n.cloud.meet(ctx, n.cfg) {
-		n.log.Warn("nobody answers on the cloud plane; going on alone until somebody does", "peers", n.cfg.Peers, "cloud", redact(n.cloud.url))
+		if n.cloud.server != nil && ctx.Err() == nil { // of an existing NATS the loop says so
+			n.log.Warn("no peer answers; going on alone until one does", "peers", n.cfg.Peers)
+		}
 		return nil
 	}
 	// Asked twice: a route that has just come up may not have brought the
