@@ -90,6 +90,9 @@ func demo(ctx context.Context, out, logs io.Writer, o demoOptions) error {
 	s := newScreen(out, logs, o)
 	defer func() { _ = s.close() }() // when this ends early; the error is looked at below
 	m, err := startDemoMesh(ctx, o, s)
+	if err != nil && ctx.Err() != nil {
+		return nil // Ctrl-C before there was anything to end
+	}
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"regexp"
 	"strings"
 	"testing"
@@ -88,6 +89,16 @@ func TestDemoOnlyFlow(t *testing.T) {
 	}
 	if strings.Contains(out, "idle") {
 		t.Errorf("capacities were shown:\n%s", out)
+	}
+}
+
+// Ctrl-C while its nodes start is the end that was asked for, and no fault.
+func TestDemoEndedAtTheStart(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := demo(ctx, io.Discard, io.Discard, demoOptions{nodes: 3, clients: 1, workers: 1, serviceTime: 1, every: time.Second, plain: true}); err != nil {
+		t.Error(err)
 	}
 }
 
