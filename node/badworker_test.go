@@ -140,3 +140,19 @@ func TestPhantomPeer(t *testing.T) {
 	wantAnswer(t, receive(t, first), "first", "DC1")
 	wantAnswer(t, receive(t, second), "second", "DC1")
 }
+
+// A worker that answers after its task was given up does what the protocol asks for:
+// it is idle again, and nobody complains of it.
+func TestAnswerAfterTheDeadline(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 1)
+	w := rawWorker(t, m, "DC1")
+	answers := ask(t, m.Client("DC1"), within("100ms", task("late")))
+	got := receive(t, w.tasks)
+	wantError(t, receive(t, answers), "504")
+	w.answer(got, nil, got.Data)
+	m.AwaitIdle("DC1", "", 1)
+	if v := m.View("DC1"); v.Stats.Fenced != 1 || len(v.Complaints) > 0 {
+		t.Errorf("%d fenced, complaints %v", v.Stats.Fenced, v.Complaints)
+	}
+}

@@ -56,9 +56,9 @@ func (l *loop) onDone(now time.Duration, m *nats.Msg, fx []dispatch.Effect) []di
 	if link.NoResponders(m) && l.core.Holds(a, m.Header.Get("Nats-Subject")) {
 		return l.core.Undelivered(now, a, fx)
 	}
-	fenced := l.core.Stats().Fenced
+	fenced, awaited := l.core.Stats().Fenced, l.core.Awaits(a)
 	fx = l.core.Done(now, a, m, fx)
-	if l.core.Stats().Fenced > fenced {
+	if l.core.Stats().Fenced > fenced && !awaited {
 		l.complaints.add(now, "answer to an attempt that is no more", "attempt", a.String())
 	}
 	return fx

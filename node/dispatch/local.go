@@ -104,6 +104,13 @@ func (c *Core) Audit(now, began time.Duration, holds func(inbox string) bool) (g
 	return gone
 }
 
+// Awaits reports whether an attempt was given up at a worker that has yet to answer:
+// what it says counts no more, and is what it was asked to say.
+func (c *Core) Awaits(a mesh.Attempt) bool {
+	w := c.workers.holding(a)
+	return w != nil && w.task == nil
+}
+
 // Done takes a worker's answer. The worker is idle again, whatever the answer
 // is; the answer counts only if its attempt still does.
 func (c *Core) Done(now time.Duration, a mesh.Attempt, answer any, fx []Effect) []Effect {
