@@ -90,6 +90,6 @@ func (a *answer) send() {
 	}
 	if err != nil {
 		// READY tells the node, sooner or later, that this worker has no task.
-		w.log().Error("could not send an answer", "attempt", a.attempt, "err", err)
+		w.log().Error("could not send an answer", "attempt", a.attempt, "error", err)
 	}
 }

@@ -135,7 +135,7 @@ func (p *pool) announce(share, shares int) {
 	}
 	for i := share; i < len(p.workers); i += shares {
 		if err := p.workers[i].announce(); err != nil {
-			p.workers[i].log().Debug("could not send READY", "err", err)
+			p.workers[i].log().Debug("could not send READY", "error", err)
 			return
 		}
 	}

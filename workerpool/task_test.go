@@ -162,7 +162,7 @@ func TestDeadline(t *testing.T) {
 			t.Errorf("timeout %q: %q, want %q", c.timeout, got, c.want)
 		}
 	}
-	if line := receive(t, log); !strings.Contains(line, "malformed "+mesh.HeaderTimeout) {
+	if line := receive(t, log); !strings.Contains(line, "malformed "+mesh.HeaderTimeout) || !strings.Contains(line, " error=") {
 		t.Errorf("logged %q", line)
 	}
 }

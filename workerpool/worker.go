@@ -157,7 +157,7 @@ func (w *worker) handle(ctx context.Context, t *Task) ([]byte, error) {
 	left, ok, err := t.timeout()
 	if err != nil {
 		// The node ends the task at its deadline anyway: only work can be wasted.
-		w.log().Warn("dispatch with a malformed "+mesh.HeaderTimeout, "attempt", t.Attempt, "err", err)
+		w.log().Warn("dispatch with a malformed "+mesh.HeaderTimeout, "attempt", t.Attempt, "error", err)
 	}
 	if ok {
 		var cancel context.CancelFunc
@@ -196,7 +196,7 @@ func (w *worker) leave(ctx context.Context) (polite bool) {
 		_, err := w.pool.nc.RequestWithContext(try, mesh.SubjectLeave, []byte(w.ready.Reply))
 		polite = err == nil || errors.Is(err, nats.ErrNoResponders)
 		if !polite {
-			w.log().Debug("no confirmation that the worker leaves", "err", err)
+			w.log().Debug("no confirmation that the worker leaves", "error", err)
 			<-try.Done() // not to spin on an error that comes at once
 		}
 		cancel()
