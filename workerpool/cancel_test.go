@@ -109,8 +109,8 @@ func TestCancelCommand(t *testing.T) {
 		t.Error(err)
 	}
 	m := n.await(done)
-	if code, text := m.Header.Get(mesh.HeaderErrorCode), m.Header.Get(mesh.HeaderError); code != "503" ||
-		text != "the command was killed: 504: the node gave the task up: the deadline passed" {
+	if code, text := m.Header.Get(mesh.HeaderErrorCode), m.Header.Get(mesh.HeaderError); code != "504" ||
+		text != "the command was killed: the node gave the task up: the deadline passed" {
 		t.Errorf("answer %q %q", code, text)
 	}
 }

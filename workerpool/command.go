@@ -55,10 +55,11 @@ type command struct {
 // that does not read its input fails by that no more than in a shell.
 //
 // When the handler's context ends, the program is killed, on Unix with its whole
-// process group; the answer is mesh.CodeDeadline at the task's deadline,
-// mesh.CodeUnavailable otherwise. What a program that has ended left running in
-// its group is killed as well, a second later if it holds the output. On Linux
-// the program is also killed when this process dies, but not its children.
+// process group; the answer is mesh.CodeDeadline at the task's deadline, the code
+// of the node if that gave the task up, mesh.CodeUnavailable otherwise. What a
+// program that has ended left running in its group is killed as well, a second
+// later if it holds the output. On Linux the program is also killed when this
+// process dies, but not its children.
 //
 // Command returns an error if there is no such program.
 func Command(name string, args ...string) (Handler, error) {
@@ -102,7 +103,12 @@ func (c *command) Handle(ctx context.Context, t *Task) ([]byte, error) {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return nil, &Error{Code: mesh.CodeDeadline, Text: "the command was killed at the task's deadline"}
 	case ctx.Err() != nil:
-		return nil, &Error{Code: mesh.CodeUnavailable, Text: "the command was killed: " + context.Cause(ctx).Error()}
+		code, why := mesh.CodeUnavailable, context.Cause(ctx)
+		text := why.Error()
+		if told, ok := errors.AsType[*Error](why); ok { // by the node, whose code is the answer's
+			code, text = told.Code, told.Text
+		}
+		return nil, &Error{Code: code, Text: "the command was killed: " + text}
 	}
 	text := err.Error()
 	if said := complaint.String(); said != "" {
