@@ -143,11 +143,16 @@ func (l lines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A node that is killed, or gives its drain up, takes their commands along.
+// A node that is killed, or gives its drain up, takes their commands along. That they
+// cannot answer then is no error.
 func TestOwnWorkersAreKilled(t *testing.T) { // not parallel: what others run is no leak
 	before := goleak.IgnoreCurrent()
 	for _, end := range []string{"close", "drain"} {
-		n := newNode(t, "DC1", func(c *node.Config) { c.WorkerCommand, c.DrainTimeout = "sleep 3600", 1 })
+		said := make(lines, 100)
+		n := newNode(t, "DC1", func(c *node.Config) {
+			c.WorkerCommand, c.DrainTimeout = "sleep 3600", 1
+			c.Logger = slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelError}))
+		})
 		stop, result := run(n)
 		receive(t, n.Ready())
 		nc, err := n.Connect(t.Context())
@@ -166,6 +171,9 @@ func TestOwnWorkersAreKilled(t *testing.T) { // not parallel: what others run is
 			t.Errorf("%s: %v", end, err)
 		}
 		nc.Close()
+		if len(said) > 0 {
+			t.Errorf("%s: %s", end, <-said)
+		}
 	}
 	goleak.VerifyNone(t, before)
 }

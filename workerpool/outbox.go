@@ -88,7 +88,12 @@ func (a *answer) send() {
 	if a.failure != nil {
 		err = nc.PublishMsg(a.failure.reply(a.attempt))
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+	case errors.Is(err, nats.ErrConnectionClosed):
+		// For good, which Run returns. To the node the task is lost with the connection.
+		w.log().Debug("no connection is left for an answer", "attempt", a.attempt)
+	default:
 		// READY tells the node, sooner or later, that this worker has no task.
 		w.log().Error("could not send an answer", "attempt", a.attempt, "error", err)
 	}
