@@ -155,23 +155,19 @@ func isAddress(s string) bool {
 	return err == nil && host != ""
 }
 
-// isCloudURL reports whether s is a list of URLs that nats.go can connect to: no
-// websocket, or nothing else. Nor is it the node's own local port, where it would find
-// itself: what it sends to others came back to it, over and over.
+// isCloudURL reports whether s is a list of URLs, with their schemes, that nats.go can
+// connect to. None is the node's own local port, where it would find itself: what it
+// sends to others came back to it, over and over.
 func isCloudURL(s, local string) bool {
-	kinds := make(map[bool]bool)
-	for one := range strings.SplitSeq(s, ",") {
+	servers := strings.Split(s, ",")
+	return mesh.CheckURLs(servers...) == nil && !slices.ContainsFunc(servers, func(one string) bool {
 		u, err := url.Parse(strings.TrimSpace(one))
-		if err != nil || u.Hostname() == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
-			return false
+		if err != nil || u.Host == "" {
+			return true
 		}
 		web := u.Scheme == "ws" || u.Scheme == "wss"
-		if !web && net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), strconv.Itoa(nats.DefaultPort))) == local {
-			return false
-		}
-		kinds[web] = true
-	}
-	return len(kinds) == 1
+		return !web && net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), strconv.Itoa(nats.DefaultPort))) == local
+	})
 }
 
 func isReadable(file string) bool {

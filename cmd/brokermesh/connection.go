@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/brokermesh/brokermesh/mesh"
 )
 
 // connectionVariables is the help on what connection reads.
@@ -41,12 +42,9 @@ func connection(server string, env func(string) string) (nats.Options, error) {
 	for one := range strings.SplitSeq(server, ",") {
 		o.Servers = append(o.Servers, strings.TrimSpace(one))
 	}
-	kinds := make(map[string]bool)
-	for _, one := range o.Servers {
-		kinds[kindOf(one)] = true
+	if err := mesh.CheckURLs(o.Servers...); err != nil {
+		need(false, from, err.Error())
 	}
-	need(!kinds[""], from, "not a URL such as "+nats.DefaultURL) // which may hold a password
-	need(!kinds["nats"] || !kinds["ws"], from, "ws:// and wss:// cannot be mixed with other URLs")
 
 	// In the order of the nats command: the first counts.
 	user, creds, key, jwt := env("NATS_USER"), env("NATS_CREDS"), env("NATS_NKEY"), env("NATS_JWT")
@@ -81,24 +79,6 @@ func connection(server string, env func(string) string) (nats.Options, error) {
 	o.ReconnectWait, o.ReconnectJitter, o.ReconnectJitterTLS = 250*time.Millisecond, 250*time.Millisecond, 250*time.Millisecond
 	o.PingInterval, o.MaxPingsOut = 10*time.Second, 2 // a machine that vanished is missed in half a minute
 	return o, errors.Join(faults...)
-}
-
-// kindOf returns what nats.go speaks with the server at an address: nats, or ws, a
-// websocket. It is empty for an address that nats.go cannot connect to.
-func kindOf(s string) string {
-	if !strings.Contains(s, "://") {
-		s = "nats://" + s
-	}
-	u, err := url.Parse(s)
-	switch {
-	case err != nil || u.Hostname() == "":
-		return ""
-	case u.Scheme == "nats" || u.Scheme == "tls":
-		return "nats"
-	case u.Scheme == "ws" || u.Scheme == "wss":
-		return "ws"
-	}
-	return ""
 }
 
 // complainEvery is how often it is told that a connection does not come about.

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -49,19 +48,22 @@ type Client struct {
 
 // Connect makes a client with a connection of its own to the local port of a
 // node. The URLs are separated by commas: first the node of the client's own
-// cluster, then those it may turn to when that one is gone.
+// cluster, then those it may turn to when that one is gone. An empty list is
+// nats.DefaultURL, where a node listens by default, unless an option says more.
 //
 // It fails only for a malformed list or option. If no node can be reached, the
 // client goes on trying, and requests wait until their contexts end.
 func Connect(urls string, opts ...Option) (*Client, error) {
+	if urls != "" {
+		if err := mesh.CheckURLs(strings.Split(urls, ",")...); err != nil {
+			return nil, fmt.Errorf("client: %s: %w", mesh.RedactURL(urls), err)
+		}
+	}
 	c := newClient(opts)
 	all := append(connectionOptions(),
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { c.fault.Store(err.Error()) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { c.fault.Store(err.Error()) }))
 	nc, err := nats.Connect(urls, append(all, c.cfg.nats...)...)
-	if bad := (*url.Error)(nil); errors.As(err, &bad) {
-		return nil, fmt.Errorf("client: not the URL of a node: %s", mesh.RedactURL(bad.URL)) // its own text may tell a password
-	}
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}

@@ -190,12 +190,14 @@ func TestClose(t *testing.T) {
 	if _, err := client.New(nil); err == nil {
 		t.Error("a client on no connection")
 	}
-	if _, err := client.Connect("nats://x:y"); err == nil {
-		t.Error("a client of a malformed URL")
+	for _, urls := range []string{
+		"nats://x:y@host:z", "nats://me:se cret@host", "http://me:secret@host:1", "nats://me:se,cret@host", "nats://me:secret@host,wss://other-host", "nats://host,", " ",
+	} {
+		if _, err := client.Connect(urls); err == nil || strings.Contains(err.Error(), "cret") || !strings.Contains(err.Error(), strings.TrimSpace(urls[strings.LastIndexByte(urls, '@')+1:])) {
+			t.Errorf("%s: %v", urls, err)
+		}
 	}
-	if _, err := client.Connect("nats://me:se cret@host"); err == nil || strings.Contains(err.Error(), "cret") || !strings.Contains(err.Error(), "host") {
-		t.Error(err)
-	}
+	dial(t, "", client.NATS(nats.InProcessServer(n.s))) // whose address is not looked at
 }
 
 // Everybody gets his own answer.
