@@ -131,7 +131,7 @@ func TestNameIsTaken(t *testing.T) {
 	began := time.Now()
 	second := brokermesh(t, "the second DC1", nodeEnv("DC1", onPlane(t, []string{seeded(first)})...), "node")
 	second.awaitStatus(statusFailed)
-	second.await(1, "brokermesh:", "another node of the mesh has this name", "DC1")
+	second.await(1, `"the node failed"`, "another node of the mesh has this name", "DC1")
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("that took %s", took)
 	}
@@ -165,7 +165,7 @@ func TestNameConflictFoundLate(t *testing.T) {
 	third := startNode(t, "DC3", seeded(older, younger))
 	younger.awaitStatus(statusFailed)
 	younger.await(1, `"ERROR"`, "another node of the mesh has this name", "DC1")
-	younger.await(1, "brokermesh:", "another node of the mesh has this name", "DC1")
+	younger.await(1, `"the node failed"`, "another node of the mesh has this name", "DC1")
 
 	after := mine.await("DC1 to live on", func(s mesh.State) bool { return s.Name == "DC1" && !s.Leaving })
 	if after.Incarnation != before.Incarnation {

@@ -44,8 +44,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	const name = "brokermesh: "
-	fmt.Fprintln(stderr, name+strings.ReplaceAll(err.Error(), "\n", "\n"+strings.Repeat(" ", len(name)))) // of several faults each is below the other
+	if told := (toldError{}); !errors.As(err, &told) {
+		const name = "brokermesh: "
+		fmt.Fprintln(stderr, name+strings.ReplaceAll(err.Error(), "\n", "\n"+strings.Repeat(" ", len(name)))) // of several faults each is below the other
+	}
 	if failed := (runError{}); errors.As(err, &failed) {
 		return exitFailed
 	}
@@ -77,6 +79,11 @@ func noArguments(hint string) cobra.PositionalArgs {
 type runError struct{ error }
 
 func (e runError) Unwrap() error { return e.error }
+
+// toldError marks what the log has told already.
+type toldError struct{ error }
+
+func (e toldError) Unwrap() error { return e.error }
 
 func failed(err error) error {
 	if err == nil {

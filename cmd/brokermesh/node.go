@@ -1,8 +1,8 @@
 package main
 
 import (
+	"context"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,21 +27,31 @@ sh has started goes on. With "exec" before it the command takes the place of the
 		Args: noArguments("; it is configured by variables, see --help"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := node.ConfigFromEnv()
+			cfg.Logger = cfg.NewLogger(cmd.ErrOrStderr())
 			if err != nil {
-				return fmt.Errorf("the configuration is wrong\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
+				err = fmt.Errorf("the configuration is wrong\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
+			} else {
+				err = runNode(cmd.Context(), cfg)
 			}
-			cfg.Logger = cfg.NewLogger(os.Stderr)
-			for _, name := range node.UnknownVariables() {
-				cfg.Logger.Warn("unknown variable; see brokermesh node --help", "variable", name)
+			if err != nil && cfg.LogFormat == "json" { // for a program, which can read nothing else
+				cfg.Logger.Error("the node failed", "error", err)
+				return toldError{err}
 			}
-			n, err := node.New(cfg)
-			if err != nil {
-				return err
-			}
-			node.Dedicate()
-			return failed(n.Run(cmd.Context()))
+			return err
 		},
 	}
+}
+
+func runNode(ctx context.Context, cfg node.Config) error {
+	for _, name := range node.UnknownVariables() {
+		cfg.Logger.Warn("unknown variable; see brokermesh node --help", "variable", name)
+	}
+	n, err := node.New(cfg)
+	if err != nil {
+		return err
+	}
+	node.Dedicate()
+	return failed(n.Run(ctx))
 }
 
 func variables() string {
