@@ -61,6 +61,9 @@ func (c Config) withDefaults() Config {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	if c.Peers == nil {
+		c.Peers = []string{} // a log in JSON has [] for none, and not null
+	}
 	fields := reflect.ValueOf(&c).Elem()
 	for i := range fields.NumField() {
 		if value := fields.Type().Field(i).Tag.Get("default"); value != "" && fields.Field(i).IsZero() {

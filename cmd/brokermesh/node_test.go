@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"net"
 	"strings"
@@ -56,5 +57,20 @@ func TestNodeFails(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// What there is none of is not null, and a duration has its unit.
+func TestNodeLogsJSON(t *testing.T) {
+	environment(t, "MESH_LOG_FORMAT=json", "MESH_DRAIN_TIMEOUT=1500ms")
+	ctx, stop := context.WithCancel(t.Context())
+	log, status := newOutput(), make(chan int, 1)
+	go func() { status <- run(ctx, []string{"node"}, log, log) }()
+	at := log.await(t, 0, `"node ready"`)
+	at = log.await(t, at, `"peers":[]`)
+	stop()
+	log.await(t, at, `"timeout":"1.5s"`)
+	if s := <-status; s != 0 || strings.Contains(log.String(), "null") {
+		t.Errorf("exit status %d: %s", s, log)
 	}
 }
