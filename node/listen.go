@@ -81,7 +81,7 @@ func tryServer(opts *server.Options, log *slog.Logger) (*server.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &serverLog{Logger: log, fatal: make(chan error, 1), astray: rate.Sometimes{Interval: astrayEvery}}
+	l := &serverLog{Logger: log, fatal: make(chan error, 1), astray: rate.Sometimes{Interval: astrayEvery}, kinds: make(map[string]*rate.Limiter)}
 	s.SetLoggerV2(l, log.Enabled(context.Background(), slog.LevelDebug), false, false)
 	s.Start()
 	for end := time.Now().Add(startTimeout); !s.ReadyForConnections(startLook); {

@@ -1,9 +1,11 @@
 package node
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -16,19 +18,22 @@ type serverLog struct {
 	*slog.Logger
 	fatal  chan error // holds the first
 	astray rate.Sometimes
+
+	mu    sync.Mutex
+	kinds map[string]*rate.Limiter // of news
 }
 
 func (l *serverLog) Noticef(format string, v ...any) { l.Debug(fmt.Sprintf(format, v...)) }
 func (l *serverLog) Debugf(format string, v ...any)  { l.Debug(fmt.Sprintf(format, v...)) }
 func (l *serverLog) Tracef(format string, v ...any)  { l.Debug(fmt.Sprintf(format, v...)) }
-func (l *serverLog) Warnf(format string, v ...any)   { l.Info(fmt.Sprintf(format, v...)) }
+func (l *serverLog) Warnf(format string, v ...any)   { l.news(format, fmt.Sprintf(format, v...)) }
 
 // Errorf knows one mistake of our own: a route to a port where clients are expected
 // fails each second, in words that tell nobody what to mend.
 func (l *serverLog) Errorf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
 	if !strings.HasSuffix(text, noRoutePort) {
-		l.Info(text)
+		l.news(format, text)
 		return
 	}
 	l.astray.Do(func() {
@@ -42,6 +47,37 @@ const noRoutePort = "Route Error 'Unknown Protocol Operation'"
 
 // astrayEvery is how often a wrong peer is told of.
 const astrayEvery = time.Minute
+
+// news logs what may come over and over: a peer that is none is tried each second, for
+// ever. Of each kind a few lines are told, and then one in a while; the rest is for who
+// debugs.
+func (l *serverLog) news(format, text string) {
+	level := slog.LevelInfo
+	if !l.allow(format[strings.LastIndex(format, " - ")+1:]) { // before it is what connection it is about
+		level = slog.LevelDebug
+	}
+	l.Log(context.Background(), level, text)
+}
+
+const (
+	newsEvery = time.Minute
+	newsBurst = 5
+	// newsKinds is how many kinds are told apart. The server has some eighty formats,
+	// but in a few there is what others sent.
+	newsKinds = 100
+)
+
+func (l *serverLog) allow(kind string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.kinds[kind] == nil && len(l.kinds) >= newsKinds {
+		kind = ""
+	}
+	if l.kinds[kind] == nil {
+		l.kinds[kind] = rate.NewLimiter(rate.Every(newsEvery), newsBurst)
+	}
+	return l.kinds[kind].Allow()
+}
 
 func (l *serverLog) Fatalf(format string, v ...any) {
 	err := fmt.Errorf(format, v...)

@@ -1,7 +1,10 @@
 package node_test
 
 import (
+	"io"
 	"log/slog"
+	"maps"
+	"net"
 	"strings"
 	"testing"
 
@@ -32,6 +35,45 @@ func TestPeerIsAnotherPort(t *testing.T) {
 		if err := receive(t, result); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// Who comes to the wrong port over and over is told a few times, and then to those who
+// debug; another kind of mistake is told all the same.
+func TestStrangersAreTold(t *testing.T) {
+	t.Parallel()
+	const strangers, few = 20, 5
+	said := make(lines, 10_000)
+	m := nodetest.Start(t, 1, nodetest.WithConfig(func(c *node.Config) {
+		c.Logger = slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}))
+	address := strings.TrimPrefix(m.Node("DC1").LocalURL(), "nats://")
+	mistakes := map[string]string{"HTTP/1.1 400 Bad Request\r\n": "authentication error", "CONNECT {}\r\nRS+ $G x\r\n": "parser ERROR"}
+	for wrote := range mistakes {
+		for range strangers {
+			nc, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(nc, wrote); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, nc) // until the server has ended it
+			nc.Close()
+		}
+	}
+	told, want := make(map[string]int), make(map[string]int)
+	for len(said) > 0 {
+		line := <-said
+		for _, what := range mistakes {
+			want["INFO "+what], want["DEBUG "+what] = few, strangers-few
+			if strings.Contains(line, what) {
+				told[strings.Fields(line)[1][len("level="):]+" "+what]++
+			}
+		}
+	}
+	if !maps.Equal(told, want) {
+		t.Errorf("told %v, want %v", told, want)
 	}
 }
 
