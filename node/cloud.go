@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -68,6 +69,27 @@ func (l *loop) lookAtCloud() {
 		l.log.Warn("the cloud plane cannot be reached; going on alone until it can", "cloud", redact(l.node.cloud.url))
 		l.core.CloudLost()
 	}
+}
+
+// checkPlane tells when the existing NATS is the local port of a node. States come from
+// there, so peers seem to be here, but this node's reach nobody. The name of the server
+// says so; it is believed if its incarnation is that of the peer, which no other server
+// hits upon.
+func (l *loop) checkPlane() {
+	id, local := strings.CutSuffix(l.plane.cloud.ConnectedServerName(), localSuffix)
+	i := strings.LastIndexByte(id, '-')
+	if !local || i < 0 {
+		return
+	}
+	name := id[:i]
+	run, err := mesh.ParseIncarnation(id[i+1:])
+	if err != nil || run != l.core.PeerRun(name) && run != l.node.incarnation {
+		return
+	}
+	l.misled.Do(func() {
+		l.log.Warn(variable("CloudURL")+" names a port for clients and workers, where no node hears of this one; it takes an existing NATS, or the "+variable("CloudListen")+" of another node",
+			"address", redact(l.plane.cloud.ConnectedUrl()), "of", name)
+	})
 }
 
 // onState takes a peer's state and passes it on to those who watch on the local

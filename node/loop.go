@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"golang.org/x/time/rate"
 
 	"github.com/brokermesh/brokermesh/mesh/link"
 	"github.com/brokermesh/brokermesh/node/dispatch"
@@ -56,6 +57,7 @@ type loop struct {
 	relays     relays
 	unsent     backlog // answers
 	sight      sight
+	misled     rate.Sometimes // how often a wrong cloud plane is told of
 	complaints complaints
 	watchers   []watcher
 	checking   bool // a question who has our name is under way
@@ -113,6 +115,7 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 		fences:     fences{subject: p.local.NewInbox() + ".", ended: make(chan uint64, buffered), log: n.log},
 		left:       make(map[string]bool),
 		sight:      make(sight),
+		misled:     rate.Sometimes{Interval: astrayEvery},
 		relays:     relays{waiting: make(map[string]relay)},
 		complaints: complaints{log: n.log, kinds: make(map[string]*complaint)},
 	}
@@ -248,6 +251,7 @@ func (l *loop) tick() {
 		l.lazy, l.nextLazy = l.lazy[:0], now+lazyEvery
 		l.checkRelays(now)
 		l.sight.look(l.core.Peers(), l.log.Info)
+		l.checkPlane()
 		if l.lossless.lost() {
 			l.log.Error("answers of workers were dropped: the node could not keep up; all tasks in hand run again")
 			l.forgetWorkers()

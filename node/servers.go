@@ -43,6 +43,9 @@ const (
 	systemAccount = "SYS"
 )
 
+// localSuffix is what the name of a local server has after the node's name and incarnation.
+const localSuffix = "-local"
+
 // localServer is the server that clients and workers connect to. It never has
 // a route. Whoever connects without credentials is in the local account; the
 // system account, which tells of lost connections, is reachable in process only.
@@ -63,7 +66,7 @@ func startLocalServer(name, listen string, log *slog.Logger) (*localServer, erro
 		return nil, err
 	}
 	s := &localServer{system: key}
-	opts := baseOptions(name+"-local", listen)
+	opts := baseOptions(name+localSuffix, listen)
 	opts.MaxPayload = localPayload
 	opts.Accounts = []*server.Account{local, system}
 	opts.SystemAccount = systemAccount

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nats-io/nats-server/v2/server"
+
 	"github.com/brokermesh/brokermesh/node"
 	"github.com/brokermesh/brokermesh/node/nodetest"
 )
@@ -34,6 +36,58 @@ func TestPeerIsAnotherPort(t *testing.T) {
 		stop()
 		if err := receive(t, result); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// A local port is no cloud plane, that of another node or its own, though it shows who is
+// there: it is told.
+func TestCloudIsLocalPort(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 1)
+	own := nodetest.Addresses(t, 1)[0]
+	_, port, _ := net.SplitHostPort(own)
+	for of, url := range map[string]string{"DC1": m.Node("DC1").LocalURL(), "DC2": "nats://localhost:" + port} {
+		said := make(lines, 1000)
+		n := newNode(t, "DC2", func(c *node.Config) {
+			c.Listen, c.CloudURL, c.Logger = own, url, slog.New(slog.NewTextHandler(said, nil))
+		})
+		stop, result := run(n)
+		line := receive(t, said)
+		for !strings.Contains(line, "MESH_CLOUD_URL") {
+			line = receive(t, said)
+		}
+		if !strings.Contains(line, "level=WARN") || !strings.Contains(line, "MESH_CLOUD_LISTEN") || !strings.Contains(line, "address="+url+" of="+of+"\n") {
+			t.Errorf("%s", line)
+		}
+		stop()
+		if err := receive(t, result); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A server of another kind may be called as it likes.
+func TestCloudIsCalledLocal(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"-local", "DC1-0-local", "DC2-abc-local"} {
+		said := make(lines, 1000)
+		plane := startNATS(t, &server.Options{ServerName: name, Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true})
+		m := nodetest.Start(t, 2, onPlane(plane.ClientURL()), nodetest.WithConfig(func(c *node.Config) {
+			c.Logger = slog.New(slog.NewTextHandler(said, nil))
+		}))
+		for line := ""; !strings.Contains(line, "peers appeared"); { // it is looked into then
+			line = receive(t, said)
+			if strings.Contains(line, "MESH_CLOUD_URL") {
+				t.Errorf("%s: %s", name, line)
+			}
+		}
+		m.Shutdown("DC1")
+		m.Shutdown("DC2")
+		for len(said) > 0 {
+			if line := <-said; strings.Contains(line, "MESH_CLOUD_URL") {
+				t.Errorf("%s: %s", name, line)
+			}
 		}
 	}
 }
