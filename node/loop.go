@@ -8,6 +8,7 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -45,6 +46,7 @@ type loop struct {
 	conflict chan error // the name has to be given up
 	watch    chan watcher
 	status   chan nats.Status // of the cloud connection
+	alive    chan struct{}    // its pulse
 	local    chan nats.Status // of the local connection
 
 	census     *census
@@ -95,7 +97,8 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 		return !gone(task)
 	}
 	if n.cloud.server == nil {
-		cfg.DeadAfter = 0 // its servers restart: who cannot be reached may be cut off with them
+		cfg.DeadAfter = 0      // its servers restart: who cannot be reached may be cut off with them
+		cfg.LinkMayHang = true // see pulse
 	}
 	cfg.DedupWindow, cfg.DedupBytes, cfg.Inspect = n.cfg.DedupWindow, n.cfg.DedupBytes, inspect
 	if _, err := rand.Read(cfg.Seed[:]); err != nil {
@@ -112,6 +115,7 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 		conflict:   make(chan error, 1),
 		checkDone:  make(chan struct{}, 1),
 		watch:      make(chan watcher),
+		alive:      make(chan struct{}),
 		fences:     fences{subject: p.local.NewInbox() + ".", ended: make(chan uint64, buffered), log: n.log},
 		left:       make(map[string]bool),
 		sight:      make(sight),
@@ -127,16 +131,16 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 func (l *loop) serve(ctx context.Context) error {
 	life, die := context.WithCancel(context.Background())
 	l.life = life
-	counting := make(chan struct{})
-	go func() {
-		defer close(counting)
-		l.census.run(life.Done())
-	}()
+	var beside sync.WaitGroup
+	beside.Go(func() { l.census.run(life.Done()) })
+	if l.node.cloud.server == nil {
+		beside.Go(func() { l.pulse(life) })
+	}
 	l.clients.guard()
 	defer l.clients.end()
 	defer func() {
 		die()
-		<-counting
+		beside.Wait()
 		if l.checking {
 			<-l.checkDone
 		}
@@ -190,6 +194,9 @@ func (l *loop) serve(ctx context.Context) error {
 			l.forgetWorkers()
 		case <-l.status:
 			l.lookAtCloud()
+		case <-l.alive:
+			l.takeAll() // what came before
+			l.apply(l.core.Proved(l.now(), l.fx[:0]))
 		case <-timer.C:
 			set = -1
 		case <-l.node.crew:

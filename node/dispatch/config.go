@@ -36,6 +36,7 @@ type Config struct {
 	AnnounceInterval time.Duration // least time between two announcements; 0: by the service time, see mesh.Interval
 	Heartbeat        time.Duration // most time between two announcements
 	PeerExpiry       time.Duration // silence after which a peer is gone
+	LinkMayHang      bool          // silence may be that of the node's own link: it counts until the last Proved
 	RoundTrip        time.Duration // to a peer and back, until it is measured
 	PingInterval     time.Duration // how often a peer that has tasks of ours, and is silent, is pinged
 	DeadAfter        time.Duration // a peer that cannot be reached for so long, and has tasks of ours, is dead; 0: only PeerExpiry counts

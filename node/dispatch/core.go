@@ -28,6 +28,7 @@ type Core struct {
 	peers      mesh.Peers
 	alone      bool // the cloud plane cannot be reached
 	nextExpiry time.Duration
+	proved     time.Duration // when the link to the cloud plane was known to be alive
 	nextAsk    time.Duration // meaningful, as is the next, while tasks are away
 	nextPing   time.Duration
 

@@ -88,6 +88,8 @@ func (s *script) act(word string, o *options) error {
 		s.gone[o.subject()] = word == "gone"
 	case "cloud-lost":
 		c.CloudLost()
+	case "cloud-proved":
+		fx = c.Proved(now, nil)
 	case "cloud-back":
 		fx = c.CloudBack(now, nil)
 	case "shut":
@@ -187,6 +189,7 @@ func (s *script) config(o *options) error {
 	if o.has("region") {
 		s.cfg.Region = o.word("region")
 	}
+	s.cfg.LinkMayHang = o.flag("link-may-hang")
 	for key, to := range map[string]*int{"queue-limit": &s.cfg.QueueLimit, "max-attempts": &s.cfg.MaxAttempts, "queue-bytes": &s.cfg.QueueBytes} {
 		if o.has(key) {
 			*to = o.number(key)

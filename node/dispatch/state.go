@@ -150,9 +150,27 @@ func (c *Core) CloudBack(now time.Duration, fx []Effect) []Effect {
 
 // expirePeers forgets the peers that have been silent for too long.
 func (c *Core) expirePeers(now time.Duration, fx []Effect) []Effect {
-	gone, next := c.peers.Expired(now)
+	until := now
+	if c.cfg.LinkMayHang {
+		until = c.proved
+	}
+	gone, next := c.peers.Expired(until)
+	if next <= now { // who else is silent, or the link, the next Proved will tell
+		next = now + c.cfg.PeerExpiry
+	}
 	c.nextExpiry = next
 	return c.bury(now, gone, fx)
+}
+
+// Proved notes that the node's own link to the cloud plane is alive, and all that came
+// over it before now was handed in: so who is silent is so by itself. A link that hangs
+// is found out no sooner than a peer expires, and often later.
+func (c *Core) Proved(now time.Duration, fx []Effect) []Effect {
+	c.proved = now
+	if c.alone {
+		return fx
+	}
+	return c.expirePeers(now, fx)
 }
 
 // bury forgets peers that died. All of them go first, so that no task moves from

@@ -1,0 +1,37 @@
+package node
+
+import (
+	"context"
+	"time"
+)
+
+// pulseEvery is the pause between two looks whether the link to an existing NATS is
+// alive: by so much later a silent peer may be declared dead.
+const pulseEvery = 250 * time.Millisecond
+
+// pulse tells the loop again and again that the link to an existing NATS is alive. The
+// library's own pings tell when it is dead, after two to three seconds; by then peers
+// may have been silent for longer than they may, and it is not their fault.
+func (l *loop) pulse(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pulseEvery):
+		}
+		if !l.plane.cloud.IsConnected() {
+			continue
+		}
+		within, cancel := context.WithTimeout(ctx, flushTimeout)
+		err := l.plane.cloud.FlushWithContext(within)
+		cancel()
+		if err != nil {
+			continue
+		}
+		select {
+		case l.alive <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
