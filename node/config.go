@@ -120,9 +120,9 @@ func (c Config) check() error {
 	want(mesh.CheckToken(c.Name) == nil, "Name", c.Name)
 	want(c.Region == "" || mesh.CheckToken(c.Region) == nil, "Region", c.Region)
 	taken := make(map[string]bool)
-	listens := func(field, address string, used bool) {
-		want(isAddress(address) && !taken[address], field, address)
-		taken[address] = used && !strings.HasSuffix(address, ":0")
+	listens := func(field, address string, used bool) { // one that is not used is nobody's hindrance, nor hindered
+		want(isAddress(address) && !(used && taken[address]), field, address)
+		taken[address] = taken[address] || used && !strings.HasSuffix(address, ":0")
 	}
 	listens("Listen", c.Listen, true)
 	listens("CloudListen", c.CloudListen, c.CloudURL == "")

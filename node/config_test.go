@@ -222,6 +222,8 @@ func TestNewFaultsTogether(t *testing.T) {
 		{Listen: "127.0.0.1:0", CloudListen: "127.0.0.1:0", ClusterListen: "127.0.0.1:0", HealthListen: "127.0.0.1:0"},
 		{CloudURL: "ws://127.0.0.1"},
 		{CloudURL: "nats://127.0.0.1:4223", HealthListen: "127.0.0.1:6222"}, // it listens on neither of these itself
+		{CloudURL: "nats://127.0.0.1:4222", Listen: "127.0.0.1:4223"},       // nor on that of MESH_CLOUD_LISTEN
+		{CloudURL: "nats://127.0.0.1:4222", Listen: "127.0.0.1:6222"},
 	} {
 		if _, err := node.New(cfg); err != nil {
 			t.Errorf("%+v: %v", cfg, err)
