@@ -192,6 +192,7 @@ func TestClose(t *testing.T) {
 	}
 	for _, urls := range []string{
 		"nats://x:y@host:z", "nats://me:se cret@host", "http://me:secret@host:1", "nats://me:se,cret@host", "nats://me:secret@host,wss://other-host", "nats://host,", " ",
+		"nats://me:se#cret@host", "nats://me:se/cret@host", "nats://me:se?cret@host", "nats://me:se%cret@host",
 	} {
 		if _, err := client.Connect(urls); err == nil || strings.Contains(err.Error(), "cret") || !strings.Contains(err.Error(), strings.TrimSpace(urls[strings.LastIndexByte(urls, '@')+1:])) {
 			t.Errorf("%s: %v", urls, err)
