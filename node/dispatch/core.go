@@ -155,6 +155,11 @@ func (c *Core) overdue(now time.Duration, t *task, fx []Effect) []Effect {
 	}
 	switch t.place {
 	case waiting:
+		if until := c.moving(t.service); t.guest && t.deadline > 0 && until > now {
+			t.waitEnd = until
+			c.due.set(t, min(until, t.deadline))
+			return fx
+		}
 		if !c.serves(t.service) {
 			return c.refuse(now, t, mesh.CodeNoService, noService(t.service.name), fx)
 		}
@@ -168,6 +173,16 @@ func (c *Core) overdue(now time.Duration, t *task, fx []Effect) []Effect {
 	}
 	c.due.set(t, 0)
 	return fx
+}
+
+// moving returns until when the queue of a service is taken to move: its turn comes
+// to each that waits. Workers may hang when none was started for the queue timeout,
+// and for twice the time of a task.
+func (c *Core) moving(s *service) (until time.Duration) {
+	if s.workers == 0 {
+		return 0
+	}
+	return s.started + max(c.cfg.QueueTimeout, 2*s.serviceTime())
 }
 
 // serves reports whether the mesh has a worker for the service.

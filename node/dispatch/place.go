@@ -180,7 +180,7 @@ func (c *Core) enqueue(now time.Duration, t *task) {
 	c.waiting++
 	c.hold(t)
 	due := t.deadline
-	if due == 0 || t.guest && t.waitEnd < due { // its origin may know of an idle worker by then
+	if due == 0 || t.guest && t.waitEnd < due { // its origin may know of an idle worker, if none comes here
 		due = t.waitEnd
 	}
 	c.due.set(t, due)
