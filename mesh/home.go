@@ -31,8 +31,11 @@ func pace(serviceTime time.Duration, workers int) time.Duration {
 }
 
 // Spare is how many tasks a second the workers can do beyond those of the
-// node's own clients, at least 0; 0 as well while the service time is unknown.
-func (h Home) Spare() float64 { return max(0, capacity(h.ServiceTime, h.Workers)-h.Arrivals) }
+// node's own clients, at least 0, and at most what a report may say; 0 as well while
+// the service time is unknown.
+func (h Home) Spare() float64 {
+	return min(maxCount, max(0, capacity(h.ServiceTime, h.Workers)-h.Arrivals))
+}
 
 // capacity is how many tasks a second the workers can do; 0: unknown.
 func capacity(serviceTime time.Duration, workers int) float64 {
