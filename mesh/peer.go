@@ -143,6 +143,18 @@ func (p *Peer) Free(service string) int {
 	return l.free()
 }
 
+// Full notes that the peer gave a task back that it queues in any case, if there is
+// room. What limits its queue is not in its reports, and that may look short: so for a
+// while its queue gets no task of the service. Its idle workers do.
+func (p *Peer) Full(now time.Duration, service string) {
+	if l := p.find(service); l != nil {
+		l.full = now + fullFor
+	}
+}
+
+// fullFor is how long a queue is taken to be full after it was.
+const fullFor = time.Second
+
 // Left reports whether the peer said goodbye. It gets no more tasks, and nothing
 // that still arrives from this incarnation counts.
 func (p *Peer) Left() bool { return p.left }

@@ -29,6 +29,8 @@ type peerLoad struct {
 	failures int           // tasks in a row; see Judge
 	aside    time.Duration // until when it gets no task; 0: it does
 	tried    bool          // after a streak, with a task that has not ended yet
+
+	full time.Duration // until when its queue gets none; see Full
 }
 
 // report is the part of a State or Capacity message that concerns one service.
