@@ -26,7 +26,7 @@ const (
 // in any case an idle worker is as good as one of its own region.
 func (ps *Peers) offer(o offer, sure, final bool) (rank int) {
 	rank = ownExpected
-	if ps.abroad(o.peer) && !(sure && final) {
+	if ps.abroad(o.peer) && (!sure || !final) {
 		rank = awayExpected
 	}
 	if sure {

@@ -121,7 +121,7 @@ func (c Config) check() error {
 	want(c.Region == "" || mesh.CheckToken(c.Region) == nil, "Region", c.Region)
 	taken := make(map[string]bool)
 	listens := func(field, address string, used bool) { // one that is not used is nobody's hindrance, nor hindered
-		want(isAddress(address) && !(used && taken[address]), field, address)
+		want(isAddress(address) && (!used || !taken[address]), field, address)
 		taken[address] = taken[address] || used && !strings.HasSuffix(address, ":0")
 	}
 	listens("Listen", c.Listen, true)
