@@ -14,6 +14,7 @@ type Home struct {
 	Still       time.Duration // for how long none was started here while some waited
 	Excess      int           // of these: those that peers may have
 	Final       bool          // the task to be placed was given back: the next peer queues it in any case
+	Full        bool          // there is no room here for the task to be placed
 	ServiceTime time.Duration // mean run time of a task; 0: unknown
 	Arrivals    float64       // tasks a second from the node's own clients
 	Guests      float64       // tasks a second from peers
@@ -98,20 +99,21 @@ const (
 // it, and nothing of it if half of the tasks must go anyway; but then what N tasks at
 // work differ by from one moment to the next, or queues that are equal would exchange
 // tasks. So would long ones, whose lengths change by more than that until the news of
-// them arrive: where nobody is idle a task that moves makes no other wait less than
-// it makes others wait more, so long queues are even enough if they differ by a
-// quarter. A node without workers has no use for a queue.
+// them arrive: where nobody is idle a task that moves makes no other wait less than it
+// makes others wait more, so long queues are even enough if they differ by an eighth. A
+// node without workers has no use for a queue, and who finds no room in it no choice.
 func (h Home) detour(roundTrip, there time.Duration) time.Duration {
 	way := max(0, 1-h.load(h.Arrivals)/2) * float64(roundTrip)
 	d := min(roundTrip, time.Duration(way+math.Sqrt(float64(h.Workers))*float64(h.Pace())))
-	if h.Workers > 0 {
-		d += max(0, there) / unevenness
+	if h.Workers > 0 && !h.Full {
+		d += max(0, there) / evenness
 	}
 	return d
 }
 
-// unevenness is the part of the shorter queue by which the longer may differ, as a divisor.
-const unevenness = 4
+// evenness: by one part in so many of the shorter queue the longer may be longer. Less
+// would do where news are never late (docs/routing.md); more costs hot nodes more.
+const evenness = 8
 
 // youngest reports whether the youngest waiting task is the one that goes, with a
 // peer that is a round trip away. The oldest have waited for their places here, and

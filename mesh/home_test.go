@@ -54,12 +54,16 @@ func TestDetour(t *testing.T) {
 		if got := c.h.detour(2*ms, 0); got != c.want {
 			t.Errorf("%+v: %v, want %v", c.h, got, c.want)
 		}
-		more := 25 * ms
+		more := 12500 * time.Microsecond
 		if c.h.Workers == 0 {
 			more = 0
 		}
 		if got := c.h.detour(2*ms, 100*ms); got != c.want+more {
 			t.Errorf("%+v: %v to a long queue, want %v", c.h, got, c.want+more)
+		}
+		c.h.Full = true
+		if got := c.h.detour(2*ms, 100*ms); got != c.want {
+			t.Errorf("%+v: %v without room, want %v", c.h, got, c.want)
 		}
 	}
 }

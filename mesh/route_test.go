@@ -132,11 +132,11 @@ func TestOverflowShare(t *testing.T) {
 }
 
 // Without a slot anywhere a task joins the shortest queue, if that is shorter
-// than the one at home by more than the detour and a quarter of itself.
+// than the one at home by more than the detour and an eighth of itself.
 func TestOverflowBalances(t *testing.T) {
 	ps := peersWith(Load{Workers: 10, Waiting: 30, ServiceMS: 10}, Load{Workers: 10, Waiting: 9, ServiceMS: 10})
 	for arrivals, first := range map[float64]int{ // capacity 1000, pace 1 ms; at b the task waits for 10 ms
-		0: 16, 500: 16, 1000: 16, 2000: 16, 5000: 16, // 10 + 2 + 2.5 < 15
+		0: 15, 500: 15, 1000: 15, 2000: 15, 5000: 15, // 10 + 2 + 1.25 < 14
 	} {
 		for waiting, want := range map[int]bool{1: false, first - 1: false, first: true, 100: true} {
 			h := Home{Workers: 10, ServiceTime: 10 * ms, Arrivals: arrivals, Waiting: waiting, Excess: waiting}

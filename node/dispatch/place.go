@@ -25,7 +25,7 @@ func (c *Core) settleBy(now time.Duration, t *task, r mesh.Route, fx []Effect) [
 	}
 	if s.queue.n == 0 && !t.here {
 		if r.Peer == nil {
-			r = c.route(now, s, t.final())
+			r = c.route(now, s, t)
 		}
 		if r.Peer != nil {
 			return c.delegate(now, t, r, fx)
@@ -107,15 +107,15 @@ func (c *Core) overflow(now time.Duration, s *service, fx []Effect) []Effect {
 	return fx
 }
 
-// route finds a peer for one more task of the service than wait; final says that
-// it is that one's last try.
-func (c *Core) route(now time.Duration, s *service, final bool) mesh.Route {
+// route finds a peer for one more task of the service than wait: t, or nil, one that
+// there is no room for.
+func (c *Core) route(now time.Duration, s *service, t *task) mesh.Route {
 	if c.alone {
 		return mesh.Route{}
 	}
 	h := c.home(now, s)
 	h.Waiting = s.queue.n + 1
-	h.Excess, h.Final = h.Waiting, final
+	h.Excess, h.Final, h.Full = h.Waiting, t != nil && t.final(), t == nil
 	c.view = h
 	return c.peers.Overflow(now, s.name, h, c.random)
 }

@@ -71,7 +71,7 @@ func (c *Core) room(now time.Duration, s *service, r Request) (way mesh.Route, f
 		return way, "", 0
 	}
 	if !r.Here && !c.leaving && (!c.draining || c.last > 0) {
-		way = c.route(now, s, false)
+		way = c.route(now, s, nil)
 	}
 	switch {
 	case way.Peer != nil:
