@@ -7,7 +7,7 @@ import (
 
 // pulseEvery is the pause between two looks whether the link to an existing NATS is
 // alive: by so much later a silent peer may be declared dead.
-const pulseEvery = 250 * time.Millisecond
+const pulseEvery = 100 * time.Millisecond
 
 // pulse tells the loop again and again that the link to an existing NATS is alive. The
 // library's own pings tell when it is dead, after two to three seconds; by then peers
