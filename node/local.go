@@ -56,12 +56,10 @@ func (l *loop) onDone(now time.Duration, m *nats.Msg, fx []dispatch.Effect) []di
 	if link.NoResponders(m) && l.core.Holds(a, m.Header.Get("Nats-Subject")) {
 		return l.core.Undelivered(now, a, fx)
 	}
-	fenced, awaited := l.core.Stats().Fenced, l.core.Awaits(a)
-	fx = l.core.Done(now, a, m, fx)
-	if l.core.Stats().Fenced > fenced && !awaited {
+	if !l.core.Awaits(a) {
 		l.complaints.add(now, "answer to an attempt that is no more", "attempt", a.String())
 	}
-	return fx
+	return l.core.Done(now, a, m, fx)
 }
 
 // onReady takes a worker's READY. A worker that is known needs no haste; it may

@@ -104,12 +104,9 @@ func (c *Core) Audit(now, began time.Duration, holds func(inbox string) bool) (g
 	return gone
 }
 
-// Awaits reports whether an attempt was given up at a worker that has yet to answer:
-// what it says counts no more, and is what it was asked to say.
-func (c *Core) Awaits(a mesh.Attempt) bool {
-	w := c.workers.holding(a)
-	return w != nil && w.task == nil
-}
+// Awaits reports whether a worker has yet to answer an attempt, be it one that was
+// given up: then what it says counts no more, but is what it was asked to say.
+func (c *Core) Awaits(a mesh.Attempt) bool { return c.workers.holding(a) != nil }
 
 // Done takes a worker's answer. The worker is idle again, whatever the answer
 // is; the answer counts only if its attempt still does.
