@@ -163,8 +163,8 @@ func (c *Core) expirePeers(now time.Duration, fx []Effect) []Effect {
 }
 
 // Proved notes that the node's own link to the cloud plane is alive, and all that came
-// over it before now was handed in: so who is silent is so by itself. A link that hangs
-// is found out no sooner than a peer expires, and often later.
+// over it before now was handed in: so who is silent is so by itself. That a link hangs
+// may be found out only after the silence that makes a peer dead.
 func (c *Core) Proved(now time.Duration, fx []Effect) []Effect {
 	c.proved = now
 	if c.alone {

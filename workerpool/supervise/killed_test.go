@@ -54,14 +54,7 @@ func TestSignalToItsOwnGroup(t *testing.T) {
 		_ = supervisor.Wait()         // it was killed
 	})
 	defer end()
-	f, err := os.Open(held)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	if err := f.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
+	f := openHeld(t, held)
 	in := bufio.NewReader(f)
 	line, err := in.ReadString('\n')
 	if err != nil {
@@ -76,4 +69,19 @@ func TestSignalToItsOwnGroup(t *testing.T) {
 		t.Errorf("somebody of the group lives on: %v", err)
 		_ = syscall.Kill(sleep, syscall.SIGKILL) // may fail: it could be another
 	}
+}
+
+// openHeld opens a FIFO that a process opens for writing: reading ends when nobody
+// holds that end any more.
+func openHeld(t *testing.T, path string) *os.File {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	if err := f.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return f
 }

@@ -197,14 +197,7 @@ func TestCrashLeavesNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := shells(t, 1, patience, `[ -p "$1" ] || exec sleep 3600; exec 9>"$1"; rm "$1"; sleep 3600 & exit 1`, held)
-	f, err := os.Open(held)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	if err := f.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
+	f := openHeld(t, held)
 	if _, err := f.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("its child lives on: %v", err)
 	}
