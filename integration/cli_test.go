@@ -1,7 +1,9 @@
 package integration
 
 import (
+	"encoding/json"
 	"net"
+	"os/signal"
 	"reflect"
 	"slices"
 	"strings"
@@ -198,4 +200,52 @@ func TestSecondSignal(t *testing.T) {
 	}
 	n.signal(syscall.SIGTERM)
 	n.awaitDeath(syscall.SIGTERM)
+}
+
+// A hang-up, of a terminal that is closed, is no crash: the node drains. The shell and
+// the terminal may both say it, so that it is said twice means nothing.
+func TestHangUp(t *testing.T) {
+	if signal.Ignored(syscall.SIGHUP) {
+		t.Skip("the test itself runs under nohup, and so would the node")
+	}
+	n := startNode(t, "DC1")
+	workers := startWorkers(t, n, 1)
+	seen := watch(t, n.Local)
+	seen.awaitIdle("DC1", 1)
+	answer := send(t, dial(t, n.Local), mesh.SubjectRequest, []byte("in hand"))
+	workers.await(1, "busy")
+	for range 2 {
+		n.signal(syscall.SIGHUP)
+		for range 2 { // heartbeats, as above
+			seen.await("DC1 draining", func(s mesh.State) bool { return s.Draining && !s.Leaving })
+		}
+	}
+	workers.say(1, "go")
+	expectFrom(t, "DC1", <-answer)
+	n.awaitStatus(0)
+}
+
+// Started by nohup it goes on.
+func TestHangUpIgnored(t *testing.T) {
+	path, err := binary()
+	if err != nil {
+		t.Fatalf("build brokermesh: %v", err)
+	}
+	n := start(t, "DC1", nodeEnv("DC1"), "sh", "-c", `trap "" HUP; exec "$0" node`, path)
+	ready := struct{ Local string }{}
+	if err := json.Unmarshal([]byte(n.await(1, `"node ready"`)), &ready); err != nil {
+		t.Fatal(err)
+	}
+	seen := watch(t, ready.Local)
+	n.signal(syscall.SIGHUP)
+	for range 2 {
+		seen.await("a state of DC1", func(s mesh.State) bool {
+			if s.Draining {
+				t.Error("DC1 drains")
+			}
+			return true
+		})
+	}
+	n.signal(syscall.SIGTERM)
+	n.awaitStatus(0)
 }

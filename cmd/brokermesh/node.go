@@ -15,11 +15,13 @@ func nodeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "node",
 		Short: "Run one node, configured by environment variables",
-		Long: `Run one node until SIGTERM or SIGINT; then it drains and ends with status 0.
+		Long: `Run one node until SIGTERM, SIGINT or SIGHUP; then it drains and ends with status 0.
 A wrong configuration ends it with status 2, anything else that fails with 1.
 
-A second signal ends it at once, as a crash would, and the tasks that it has are
-not answered. Its worker processes are killed with all that they started. Of a command
+There is nothing to reload: a new configuration takes a new start.
+
+A second SIGTERM or SIGINT ends it at once, as a crash would, and the tasks that it
+has are not answered. Its worker processes are killed with all that they started. Of a command
 that runs once a task only the sh is killed, and that on Linux alone: what the
 sh has started goes on. With "exec" before it the command takes the place of the sh.
 

@@ -46,8 +46,8 @@ while, and then tried once. It finds in its environment
   ` + supervise.EnvService + `         the service it is to offer, empty for the default service
   ` + supervise.EnvWorker + `          its name
 
-It waits for the node, and reconnects for ever. On SIGTERM or SIGINT it finishes
-the tasks in hand and ends with status 0; a second one ends it at once. None of its
+It waits for the node, and reconnects for ever. On SIGTERM, SIGINT or SIGHUP it finishes
+the tasks in hand and ends with status 0; a second SIGTERM or SIGINT ends it at once. None of its
 commands is left then (of one that runs once a task: none but its children, if this
 process is killed).
 
