@@ -91,7 +91,7 @@ func (c *Core) Decisions(began time.Time, a mesh.Attempt) []mesh.Decision {
 			number = d.number
 		}
 	}
-	var told []mesh.Decision
+	told := []mesh.Decision{} // so that none is [] in JSON
 	for i := ds.noted - n; i < ds.noted; i++ {
 		if d := &ds.ring[i%uint64(len(ds.ring))]; a == (mesh.Attempt{}) || number != 0 && d.number == number {
 			told = append(told, d.tell(began))
