@@ -165,7 +165,7 @@ func (l *loop) replyFault(request *nats.Msg, header nats.Header, data []byte) st
 		size += h
 	}
 	if limit := l.limit(request); int64(size) > limit {
-		return tooLarge("reply", len(data), int(limit))
+		return fmt.Sprintf("reply of %d bytes, headers and all; at most %d are allowed", size, limit)
 	}
 	return ""
 }
