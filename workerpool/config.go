@@ -35,9 +35,8 @@ type Config struct {
 	// the node uses the worker's inbox.
 	Name string
 
-	// ReadyInterval is how often an idle worker repeats READY, 1ms or more; it
-	// has to be well below the silence after which the node forgets a worker.
-	// 0 is DefaultReadyInterval.
+	// ReadyInterval is how often an idle worker repeats READY, 1ms or more: for
+	// so long one that got lost leaves it without tasks. 0 is DefaultReadyInterval.
 	ReadyInterval time.Duration
 
 	// DrainTimeout is how long after the end of Run's context the tasks in hand
