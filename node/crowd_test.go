@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +76,7 @@ func TestAnswerThenClose(t *testing.T) {
 // what others do is not touched, and all the rest is done by those who stay.
 func TestCrowdBreaksOff(t *testing.T) { // not parallel: it takes many goroutines
 	const connections, each, stay = 1000, 10, 20
+	needFiles(t, 2*connections+100)                  // both ends are in this process
 	m := nodetest.Start(t, 2, patient, manyAttempts) // a task may be sent to several that are about to be missed
 	g := newGate()
 	m.Work("DC1", stay, g.handle)
@@ -119,6 +121,18 @@ func TestCrowdBreaksOff(t *testing.T) { // not parallel: it takes many goroutine
 	t.Logf("%+v", s)
 	if s.Answered != stay+connections+100 || s.Refused > 0 || s.Lost < connections {
 		t.Errorf("%d tasks, %d of them lost with their workers: %+v", stay+connections+100, connections, s)
+	}
+}
+
+// needFiles skips a test that needs more open files than the process may have.
+func needFiles(t testing.TB, n int) {
+	t.Helper()
+	for range n {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			t.Skipf("needs %d open files: %v; raise the hard limit (ulimit -Hn)", n, err)
+		}
+		defer func() { _ = f.Close() }()
 	}
 }
 
