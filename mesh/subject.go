@@ -38,6 +38,11 @@ func StateSubject(name string) string { return SubjectState + name }
 // a mesh of more than FullMesh nodes.
 func NewsSubject(name string) string { return SubjectState + name + suffixNews }
 
+// IsNews reports whether a subject is some node's NewsSubject.
+func IsNews(subject string) bool {
+	return strings.HasPrefix(subject, SubjectState) && strings.HasSuffix(subject, suffixNews)
+}
+
 // StateOf returns the name of the node that announces its state on a subject,
 // to all or to its neighbours. ok is false if nobody does there.
 func StateOf(subject string) (name string, ok bool) {

@@ -54,6 +54,8 @@ func (l *loop) onBridge(now time.Duration, m *nats.Msg, fx []dispatch.Effect) []
 		l.refuse(m, mesh.CodeBadRequest, tooLarge("request", m.Size(), int(l.link.MaxPayload())))
 	case l.ending: // it would go on waiting for answers
 		l.refuse(m, mesh.CodeUnavailable, "node "+l.cfg.Name+" is shutting down")
+	case l.alone: // or the answer might not come back
+		l.refuse(m, mesh.CodeUnavailable, unreachable)
 	case len(l.relays.waiting) >= maxRelays:
 		l.refuse(m, mesh.CodeQueueFull, "too many requests to other nodes are waiting")
 	default:
@@ -61,6 +63,8 @@ func (l *loop) onBridge(now time.Duration, m *nats.Msg, fx []dispatch.Effect) []
 	}
 	return fx
 }
+
+const unreachable = "the cloud plane cannot be reached"
 
 // pass sends the request on.
 func (l *loop) pass(now time.Duration, name string, m *nats.Msg, timeout time.Duration) {
@@ -75,7 +79,7 @@ func (l *loop) pass(now time.Duration, name string, m *nats.Msg, timeout time.Du
 	l.relays.last++
 	token := strconv.FormatUint(l.relays.last, 36)
 	if err := l.link.Relay(name, m, token); err != nil {
-		l.refuse(m, mesh.CodeUnavailable, "the cloud plane cannot be reached")
+		l.refuse(m, mesh.CodeUnavailable, unreachable)
 		return
 	}
 	l.relays.waiting[token] = relay{request: m, expires: expires, peer: l.core.PeerRun(name)}

@@ -54,19 +54,25 @@ func (l *loop) fromCloud(now time.Duration, m *nats.Msg, fx []dispatch.Effect) [
 	return fx
 }
 
-// lookAtCloud notes whether the cloud plane can be reached. Without it the node
-// goes on alone. When it is back, anybody may have taken our name meanwhile.
+// lookAtCloud notes whether the cloud plane can be reached and used. Without it the
+// node goes on alone. When it is back, anybody may have taken our name meanwhile.
 func (l *loop) lookAtCloud() {
-	now, connected := l.now(), l.plane.cloud.IsConnected()
-	switch {
-	case connected && l.alone:
+	now, reached, refused := l.now(), l.plane.cloud.IsConnected(), l.node.cloud.rights.missing()
+	if refused != l.refused && refused != "" {
+		l.log.Error("the cloud plane does not let the node do what it needs; going on alone until it does", "refused", refused)
+	}
+	l.refused = refused
+	switch usable := reached && refused == ""; {
+	case usable && l.alone:
 		l.alone = false
 		l.log.Info("the cloud plane is back", "cloud", redact(l.plane.cloud.ConnectedUrl()))
 		l.apply(l.core.CloudBack(now, l.fx[:0]))
 		l.checkName(now)
-	case !connected && !l.alone:
+	case !usable && !l.alone:
 		l.alone = true
-		l.log.Warn("the cloud plane cannot be reached; going on alone until it can", "cloud", redact(l.node.cloud.url))
+		if refused == "" {
+			l.log.Warn("the cloud plane cannot be reached; going on alone until it can", "cloud", redact(l.node.cloud.url))
+		}
 		l.core.CloudLost()
 	}
 }

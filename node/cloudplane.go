@@ -21,13 +21,14 @@ type cloudPlane struct {
 	conn   *nats.Conn
 	url    string
 	creds  []nats.Option // of the existing NATS
+	rights rights        // on it
 }
 
 // openCloudPlane starts the embedded server, or begins to connect to the
 // existing NATS: if that cannot be reached now, the node goes on alone and the
 // connection is made when it can.
 func openCloudPlane(id string, cfg Config, onError nats.Option, log *slog.Logger) (c *cloudPlane, err error) {
-	c = &cloudPlane{}
+	c = &cloudPlane{rights: rights{name: cfg.Name}}
 	if cfg.CloudURL == "" {
 		if c.server, err = startCloudServer(id, cfg, log); err != nil {
 			return nil, err
@@ -44,7 +45,7 @@ func openCloudPlane(id string, cfg Config, onError nats.Option, log *slog.Logger
 		c.creds = []nats.Option{nats.UserCredentials(cfg.CloudCreds)}
 	}
 	c.conn, err = nats.Connect(c.url, append([]nats.Option{
-		nats.Name(cfg.Name), nats.NoEcho(), onError, whyUnreachable(log),
+		nats.Name(cfg.Name), nats.NoEcho(), onError, c.rights.watch(), whyUnreachable(log),
 		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1), nats.IgnoreAuthErrorAbort(),
 		nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(reconnectWait, reconnectWait),
 		nats.PingInterval(routePing), nats.MaxPingsOutstanding(maxPings),

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"encoding/json"
 	"errors"
 	"strconv"
 	"time"
@@ -105,7 +106,8 @@ func (l *loop) delegate(e *dispatch.Effect, fx []dispatch.Effect) []dispatch.Eff
 }
 
 // announce publishes the node's state, to all peers or as news to those that
-// follow this node, and in any case to those who watch on the local port.
+// follow this node, and in any case to those who watch on the local port. No peer is to
+// hear of a node that does not hear it.
 func (l *loop) announce(news bool) {
 	s := l.core.State(l.now())
 	s.SentAt = time.Now().UTC()
@@ -113,7 +115,13 @@ func (l *loop) announce(news bool) {
 		status := l.node.processes.Status()
 		s.Processes = &status.Processes
 	}
-	data, err := l.link.Announce(s, news)
+	var data []byte
+	var err error
+	if l.node.cloud.rights.deaf() {
+		data, err = json.Marshal(s)
+	} else {
+		data, err = l.link.Announce(s, news)
+	}
 	l.told(err)
 	if data != nil {
 		l.publish(&nats.Msg{Subject: mesh.StateSubject(l.cfg.Name), Data: data})

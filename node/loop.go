@@ -67,11 +67,12 @@ type loop struct {
 	checkDone  chan struct{}
 	life       context.Context // ends with the loop
 
-	fx     []dispatch.Effect // scratch
-	out    nats.Msg          // scratch: what is being sent
-	alone  bool              // the cloud plane cannot be reached
-	ending bool              // the node shuts down
-	giveUp time.Time         // when it does, if it drains
+	fx      []dispatch.Effect // scratch
+	out     nats.Msg          // scratch: what is being sent
+	alone   bool              // the cloud plane cannot be reached, or is of no use
+	refused string            // what it does not let the node do; "": nothing
+	ending  bool              // the node shuts down
+	giveUp  time.Time         // when it does, if it drains
 }
 
 const (
@@ -197,6 +198,10 @@ func (l *loop) serve(ctx context.Context) error {
 		case <-l.alive:
 			l.takeAll() // what came before
 			l.apply(l.core.Proved(l.now(), l.fx[:0]))
+			if l.node.cloud.rights.proved() {
+				l.told(l.plane.cloud.ForceReconnect())
+			}
+			l.lookAtCloud()
 		case <-timer.C:
 			set = -1
 		case <-l.node.crew:

@@ -53,6 +53,9 @@ func (l *loop) subscribe() error {
 		return fmt.Errorf("subscribe: %w", err)
 	}
 	l.told(err) // it was lost just now: nats.go subscribes when it is back
+	// A refusal counts from now, before the node is announced, and not when the library
+	// gets to telling it.
+	l.node.cloud.rights.note(l.plane.cloud.LastError())
 	return nil
 }
 

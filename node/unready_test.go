@@ -16,15 +16,17 @@ func TestUnready(t *testing.T) {
 	}
 	for _, c := range []struct {
 		ending, up bool
+		refused    string
 		stalled    []string
 		want       string
 	}{
 		{up: true},
 		{up: true, ending: true, want: "shutting down"},
 		{want: "local server"},
+		{up: true, refused: "publish to state.DC1", want: "the cloud plane does not let the node publish to state.DC1"},
 		{up: true, stalled: []string{"", "gpu"}, want: `tasks wait beside idle workers, of services ["" "gpu"]`},
 	} {
-		if got := unready(c.ending, c.up, c.stalled); !strings.Contains(got, c.want) || (got == "") != (c.want == "") {
+		if got := unready(c.ending, c.up, c.refused, c.stalled); !strings.Contains(got, c.want) || (got == "") != (c.want == "") {
 			t.Errorf("%+v: %q", c, got)
 		}
 	}

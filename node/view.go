@@ -70,18 +70,21 @@ func (n *Node) Await(ctx context.Context, holds func(View) bool) (View, error) {
 }
 
 // unready returns why the node does not serve as it should, "" if it does. That
-// the cloud plane cannot be reached is no reason: it goes on alone.
+// the cloud plane cannot be reached is no reason: it goes on alone. That it does not
+// let the node do what it needs is one, for it does not pass by itself.
 func (l *loop) unready() string {
 	up := l.node.local.Running() && l.plane.local.IsConnected()
-	return unready(l.ending, up, l.core.Stalled())
+	return unready(l.ending, up, l.refused, l.core.Stalled())
 }
 
-func unready(ending, up bool, stalled []string) string {
+func unready(ending, up bool, refused string, stalled []string) string {
 	switch {
 	case ending:
 		return "shutting down"
 	case !up:
 		return "the local server cannot be reached"
+	case refused != "":
+		return "the cloud plane does not let the node " + refused
 	case len(stalled) > 0:
 		return fmt.Sprintf("tasks wait beside idle workers, of services %q", stalled)
 	}
