@@ -158,7 +158,7 @@ func TestNameIsTaken(t *testing.T) {
 func TestNameConflictFoundLate(t *testing.T) {
 	embeddedOnly(t)
 	older := startNode(t, "DC1")
-	time.Sleep(1500 * time.Millisecond) // of two that are about as old neither is the younger
+	time.Sleep(1500 * time.Millisecond) // longer than an answer may take: else it might look older
 	younger := startNode(t, "DC1")
 	startWorkers(t, older, 1).say(1, "free")
 	mine := watch(t, older.Local)

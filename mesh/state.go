@@ -109,37 +109,3 @@ func possible(workers, idle, waiting, excess int) bool {
 
 // sensible reports whether a measured value of a report can be true.
 func sensible(x float64) bool { return 0 <= x && x <= maxCount }
-
-// Identity is a node's answer to HeaderWho: who holds a name.
-type Identity struct {
-	Name        string `json:"name"`
-	Incarnation string `json:"incarnation"`
-	UptimeMS    int64  `json:"uptime_ms"`
-}
-
-// ParseIdentity reads an Identity and its incarnation.
-func ParseIdentity(data []byte) (Identity, Incarnation, error) {
-	var id Identity
-	if err := json.Unmarshal(data, &id); err != nil {
-		return Identity{}, 0, fmt.Errorf("not an identity: %w", err)
-	}
-	incarnation, err := ParseIncarnation(id.Incarnation)
-	return id, incarnation, err
-}
-
-// sameUptime is how far apart two uptimes may be and count as the same: the other
-// node's is told on its own clock, and is older by the way here when it arrives. It
-// is how long a node waits for that, when it asks at its start and later.
-const sameUptime = time.Second
-
-// Yields reports whether the first of two live nodes of one name has to give
-// it up: the one with the shorter uptime does; the higher incarnation if these
-// differ by no more than a second. Of the two never both yield, whoever asks, as
-// long as an answer takes no longer than that. None does if they differ by a second
-// and a part of the way; a node that is as old has answered the other at its start.
-func Yields(mine time.Duration, me Incarnation, other time.Duration, them Incarnation) bool {
-	if d := mine - other; d < -sameUptime || d > sameUptime {
-		return d < 0
-	}
-	return me > them
-}

@@ -49,7 +49,7 @@ func (l *loop) fromCloud(now time.Duration, m *nats.Msg, fx []dispatch.Effect) [
 	case link.Relayed:
 		l.onRelayed(e)
 	case link.Who:
-		l.told(l.link.Identify(m, mesh.Identity{Name: l.cfg.Name, Incarnation: l.node.incarnation.String(), UptimeMS: now.Milliseconds()}))
+		l.told(l.link.Identify(m, l.claim.Identity(l.cfg.Name, now)))
 	}
 	return fx
 }
@@ -134,9 +134,15 @@ func (l *loop) onGuest(now time.Duration, e link.Event, fx []dispatch.Effect) []
 // checkEvery is the least time between two questions who has our name.
 const checkEvery = time.Second
 
+// namesake is the answer to a question who else has this node's name.
+type namesake struct {
+	id          mesh.Identity
+	incarnation mesh.Incarnation
+	held        bool // there was an answer
+}
+
 // checkName asks whether another live node has our name; a state message alone
-// is no proof, anybody on the plane can send one. Of two that live, the one that
-// has run for the shorter time gives up; see mesh.Yields.
+// is no proof, anybody on the plane can send one.
 func (l *loop) checkName(now time.Duration) {
 	if l.checking || l.checked > 0 && now < l.checked+checkEvery {
 		return
@@ -144,11 +150,17 @@ func (l *loop) checkName(now time.Duration) {
 	l.checking, l.checked = true, now
 	ctx := l.life
 	go func() {
-		id, other, held := l.link.WhoHolds(ctx, whoTimeout)
-		uptime := time.Duration(id.UptimeMS) * time.Millisecond
-		if held && other != l.node.incarnation && mesh.Yields(l.now(), l.node.incarnation, uptime, other) {
-			l.conflict <- fmt.Errorf("%w: %s, up for %s", ErrNameTaken, l.cfg.Name, uptime)
-		}
-		l.checkDone <- struct{}{}
+		var other namesake
+		other.id, other.incarnation, other.held = l.link.WhoHolds(ctx, whoTimeout)
+		l.checkDone <- other
 	}()
+}
+
+// yields returns why the node has to give its name up; nil if it has not. Of two that
+// live one does; see mesh.Claim.
+func (l *loop) yields(other namesake) error {
+	if !other.held || !l.claim.Yields(l.now(), other.id, other.incarnation) {
+		return nil
+	}
+	return fmt.Errorf("%w: %s, up for %s", ErrNameTaken, l.cfg.Name, time.Duration(other.id.UptimeMS)*time.Millisecond)
 }

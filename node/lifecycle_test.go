@@ -254,7 +254,7 @@ func TestNameTakenLater(t *testing.T) {
 	stop, olderEnd := run(older)
 	defer stop()
 	receive(t, older.Ready())
-	time.Sleep(1500 * time.Millisecond) // of two that are about as old neither is the younger
+	time.Sleep(1500 * time.Millisecond) // longer than an answer may take: else it might look older
 	younger := newNode(t, "DC1", func(c *node.Config) { c.ClusterListen = meeting })
 	stopYounger, youngerEnd := run(younger)
 	defer stopYounger()
@@ -267,6 +267,34 @@ func TestNameTakenLater(t *testing.T) {
 	stop()
 	if err := receive(t, olderEnd); err != nil {
 		t.Errorf("the older: %v", err)
+	}
+}
+
+// Of two nodes of one name that begin one right after the other one is left.
+func TestNamesakesOfOneAge(t *testing.T) {
+	t.Parallel()
+	meeting := nodetest.Addresses(t, 1)[0]
+	one := newNode(t, "DC1", func(c *node.Config) { c.Peers = []string{meeting} })
+	other := newNode(t, "DC1", func(c *node.Config) { c.ClusterListen = meeting })
+	stop, oneEnd := run(one)
+	defer stop()
+	receive(t, one.Ready()) // it has looked for another, and found none
+	stopOther, otherEnd := run(other)
+	defer stopOther()
+	var err error
+	left := one
+	select {
+	case err = <-oneEnd:
+		left = other
+	case err = <-otherEnd:
+	case <-time.After(nodetest.Timeout):
+		t.Fatal("both go on")
+	}
+	if !errors.Is(err, node.ErrNameTaken) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := left.View(t.Context()); err != nil {
+		t.Errorf("the other: %v", err)
 	}
 }
 

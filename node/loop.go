@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"golang.org/x/time/rate"
 
+	"github.com/brokermesh/brokermesh/mesh"
 	"github.com/brokermesh/brokermesh/mesh/link"
 	"github.com/brokermesh/brokermesh/node/dispatch"
 )
@@ -43,7 +44,6 @@ type loop struct {
 	subs     []*nats.Subscription
 	lossless lossless
 	found    chan counted
-	conflict chan error // the name has to be given up
 	watch    chan watcher
 	status   chan nats.Status // of the cloud connection
 	alive    chan struct{}    // its pulse
@@ -62,9 +62,10 @@ type loop struct {
 	misled     rate.Sometimes // how often a wrong cloud plane is told of
 	complaints complaints
 	watchers   []watcher
-	checking   bool // a question who has our name is under way
+	claim      mesh.Claim // to the name
+	checking   bool       // a question who else has it is under way
 	checked    time.Duration
-	checkDone  chan struct{}
+	checkDone  chan namesake
 	life       context.Context // ends with the loop
 
 	fx      []dispatch.Effect // scratch
@@ -113,8 +114,8 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 		clients:    newIntake(p.local, n.cfg.Name),
 		calls:      make(chan *call, calling),
 		found:      make(chan counted),
-		conflict:   make(chan error, 1),
-		checkDone:  make(chan struct{}, 1),
+		claim:      mesh.Claim{Me: n.incarnation},
+		checkDone:  make(chan namesake, 1),
 		watch:      make(chan watcher),
 		alive:      make(chan struct{}),
 		fences:     fences{subject: p.local.NewInbox() + ".", ended: make(chan uint64, buffered), log: n.log},
@@ -206,11 +207,12 @@ func (l *loop) serve(ctx context.Context) error {
 			set = -1
 		case <-l.node.crew:
 			l.core.Changed(l.now())
-		case <-l.checkDone:
+		case other := <-l.checkDone:
 			l.checking = false
-		case err := <-l.conflict:
-			l.log.Error("the name of this node is taken", "error", err)
-			return errors.Join(err, l.end())
+			if err := l.yields(other); err != nil {
+				l.log.Error("the name of this node is taken", "error", err)
+				return errors.Join(err, l.end())
+			}
 		case <-done:
 			done, l.ending = nil, true
 			giveUp, l.giveUp = time.After(l.cfg.DrainTimeout), time.Now().Add(l.cfg.DrainTimeout)
