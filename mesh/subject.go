@@ -124,10 +124,19 @@ func CheckInbox(subject string) (fault string) {
 			return "an inbox with white space"
 		}
 	}
-	first, _, _ := strings.Cut(subject, ".")
-	switch first {
-	case "localfe", "localbe", "cloud", "state":
+	if IsOwn(subject) {
 		return "an inbox in the mesh's own subjects"
 	}
 	return ""
+}
+
+// IsOwn reports whether a subject is one of the mesh's own, on either plane: what is said
+// there counts as said by a client, a worker or a node.
+func IsOwn(subject string) bool {
+	first, _, _ := strings.Cut(subject, ".")
+	switch first {
+	case "localfe", "localbe", "cloud", "state":
+		return true
+	}
+	return false
 }

@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -120,6 +121,30 @@ func TestNameClaimedByNobody(t *testing.T) {
 	// DC2 believed it, until it has heard nothing more of that incarnation.
 	m.AwaitWorkers("DC1", "", 1)
 	wantAnswer(t, m.Request("DC2", "", []byte("x")), "x", "DC1")
+}
+
+// Who may send a node tasks on an existing NATS may have no right to speak for it. An
+// answer that would count as the node's own state, or as a task of it, is not given.
+func TestAnswersThatSpeakForTheNode(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 2, patient)
+	m.Work("DC2", 1, echo)
+	peers := m.View("DC1").Peers
+	goodbye := fmt.Sprintf(`{"version":1,"name":"DC2","incarnation":"%s","sequence":1000000,"leaving":true,"services":[]}`, peers[0].Incarnation)
+	stranger := m.CloudClient("DC1")
+	for _, reply := range []string{"state.DC2", "cloud.DC1", "cloud.DC1.held"} {
+		publish(t, stranger, &nats.Msg{Subject: "cloud.DC2", Reply: reply, Data: []byte(goodbye)})
+		publish(t, stranger, &nats.Msg{Subject: "cloud.DC2", Reply: reply, Header: nats.Header{mesh.HeaderDelegation: {"x"}}})
+		publish(t, stranger, &nats.Msg{Subject: "cloud.DC2.held", Reply: reply})
+	}
+	v := m.Await("DC2", "nine complaints", func(v node.View) bool { return v.Complaints["malformed message on the cloud plane"] == 9 })
+	if v.Stats.Requests > 0 {
+		t.Errorf("%d tasks were taken", v.Stats.Requests)
+	}
+	wantAnswer(t, receive(t, ask(t, m.Client("DC1"), task("x"))), "x", "DC2")
+	if v := m.View("DC1"); len(v.Peers) != 1 || len(v.Complaints) > 0 {
+		t.Errorf("DC1 sees %v and complains of %v", v.Peers, v.Complaints)
+	}
 }
 
 // A peer that is announced but not there attracts a task: it comes back at once

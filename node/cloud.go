@@ -17,7 +17,7 @@ func (l *loop) fromCloud(now time.Duration, m *nats.Msg, fx []dispatch.Effect) [
 	e, err := l.link.Read(m)
 	if err != nil {
 		l.complaints.add(now, "malformed message on the cloud plane", "subject", clip(m.Subject), "fault", clip(err.Error()))
-		if m.Reply != "" && m.Subject == mesh.CloudSubject(l.cfg.Name) {
+		if m.Subject == mesh.CloudSubject(l.cfg.Name) {
 			l.told(l.link.Reject(m, mesh.CodeBadRequest, clip(err.Error())))
 		}
 		return fx

@@ -176,6 +176,8 @@ func (l *Link) readRequest(e Event) (Event, error) {
 	m := e.Message
 	var err error
 	switch {
+	case mesh.IsOwn(m.Reply): // the answer would be this node's word to others
+		err = errors.New("a reply subject of the mesh's own")
 	case m.Subject == mesh.HeldSubject(l.name):
 		e.Kind = Held
 		e.Attempts, err = parseAttempts(m.Data)

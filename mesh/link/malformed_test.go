@@ -45,6 +45,7 @@ func TestMalformed(t *testing.T) {
 		with("state.DC9", "{"), with("state.DC9", `{"version":1,"name":"DC8","incarnation":"a"}`),
 		with("cloud.DC2", "", mesh.HeaderDelegation, "x"),
 		with("cloud.DC2", "", mesh.HeaderCapacity, "x"),
+		{Subject: "cloud.DC2", Reply: "state.DC2"}, {Subject: "cloud.DC2.held", Reply: "cloud.DC1"}, {Subject: "cloud.DC2", Reply: "cloud.done.x", Header: nats.Header{mesh.HeaderWho: {"DC2"}}},
 		with("cloud.DC2.held", "x"), with("cloud.DC2.held", attempt(1).String()+"\n\n"),
 		with(toTask, "", mesh.HeaderRefusal, "x;no"), with(toTask, "", mesh.HeaderRefusal, "-1;no"), with(toTask, "done", mesh.HeaderCapacity, "x"),
 		with(inbox+"done.x", ""), with(inbox+"done", ""), with(inbox+"t.x", ""), with(inbox+"t", ""), with(inbox+"h.DC1", "x"), with(inbox+"x.y", ""), with(inbox+"x", ""),
@@ -58,6 +59,31 @@ func TestMalformed(t *testing.T) {
 			p.dc1.next()
 		}
 	}
+}
+
+// A task that cannot be understood comes back as any other does. Where an answer would
+// count as the word of the node that gives it, there is none.
+func TestReject(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	must(t, p.dc2.Delegate("DC1", &nats.Msg{}, delegated(), capacity("DC2")))
+	task := p.dc1.read(link.Task).Message
+	must(t, p.dc1.Reject(task, mesh.CodeBadRequest, "malformed delegation"))
+	back := p.dc2.read(link.Returned)
+	want(t, "attempt", back.Attempt, attempt(1))
+	want(t, "reason", back.Reason, "malformed delegation")
+	want(t, "subject", back.Message.Subject+"."+back.Message.Reply, task.Reply)
+
+	stranger := p.connect()
+	heard, err := stranger.SubscribeSync(">")
+	must(t, err)
+	must(t, stranger.FlushTimeout(patience))
+	for _, reply := range []string{"", "state.DC1", "cloud.DC2", "cloud.DC2.held", "cloud.done.x", "x"} {
+		must(t, p.dc1.Reject(&nats.Msg{Reply: reply}, mesh.CodeBadRequest, "no"))
+	}
+	m, err := heard.NextMsg(patience)
+	must(t, err)
+	want(t, "the only answer", m.Subject, "x")
 }
 
 func TestSizes(t *testing.T) {

@@ -71,14 +71,19 @@ func (l *Link) Return(m *nats.Msg, losses int, reason string, c mesh.Capacity) e
 	return l.send(answerTo(m), c, mesh.HeaderRefusal, strconv.Itoa(losses)+";"+reason)
 }
 
-// Reject returns a delegated task that could not be understood. To a person who
-// sent it by hand it is an error reply, to a node a task that comes back undone.
+// Reject returns a task that could not be understood, if it can be answered. To a person
+// who sent it by hand it is an error reply, to a node a task that comes back undone.
 func (l *Link) Reject(m *nats.Msg, code mesh.Code, reason string) error {
-	return l.nc.PublishMsg(&nats.Msg{Subject: m.Reply, Header: nats.Header{
+	if m.Reply == "" || mesh.IsOwn(m.Reply) {
+		return nil
+	}
+	out := answerTo(m)
+	out.Header = nats.Header{
 		mesh.HeaderErrorCode: {strconv.Itoa(int(code))},
 		mesh.HeaderError:     {reason},
 		mesh.HeaderRefusal:   {"0;" + reason},
-	}})
+	}
+	return l.nc.PublishMsg(&out)
 }
 
 func parseRefusal(s string) (losses int, reason string, err error) {
