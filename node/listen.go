@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"golang.org/x/time/rate"
 )
 
 // Whoever starts a process has, for a moment, a copy of itself with copies of all
@@ -81,7 +80,7 @@ func tryServer(opts *server.Options, log *slog.Logger) (*server.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &serverLog{Logger: log, fatal: make(chan error, 1), astray: rate.Sometimes{Interval: astrayEvery}, kinds: make(map[string]*rate.Limiter)}
+	l := newServerLog(log, opts.Routes)
 	s.SetLoggerV2(l, log.Enabled(context.Background(), slog.LevelDebug), false, false)
 	s.Start()
 	for end := time.Now().Add(startTimeout); !s.ReadyForConnections(startLook); {

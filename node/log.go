@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -13,70 +14,71 @@ import (
 
 // serverLog passes what an embedded server logs on to the node's logger. What
 // it calls a warning or an error is mostly somebody else's, such as a client or
-// a peer that broke off: news, no more. What is fatal to it is for who starts it.
+// a peer that broke off: news, no more. A peer that is none is a mistake of our own.
+// What is fatal to the server is for who starts it.
 type serverLog struct {
 	*slog.Logger
 	fatal  chan error // holds the first
-	astray rate.Sometimes
-
-	mu    sync.Mutex
-	kinds map[string]*rate.Limiter // of news
+	peers  []*url.URL // that are tried
+	news   sparing
+	astray sparing
 }
 
-func (l *serverLog) Noticef(format string, v ...any) { l.Debug(fmt.Sprintf(format, v...)) }
-func (l *serverLog) Debugf(format string, v ...any)  { l.Debug(fmt.Sprintf(format, v...)) }
-func (l *serverLog) Tracef(format string, v ...any)  { l.Debug(fmt.Sprintf(format, v...)) }
-func (l *serverLog) Warnf(format string, v ...any)   { l.news(format, fmt.Sprintf(format, v...)) }
+func newServerLog(log *slog.Logger, peers []*url.URL) *serverLog {
+	return &serverLog{Logger: log, fatal: make(chan error, 1), peers: peers, news: sparing{burst: 5}, astray: sparing{burst: 1}}
+}
 
-// Errorf knows one mistake of our own: a route to a port where clients are expected
-// fails each second, in words that tell nobody what to mend.
-func (l *serverLog) Errorf(format string, v ...any) {
+func (l *serverLog) Debugf(format string, v ...any) { l.Debug(fmt.Sprintf(format, v...)) }
+func (l *serverLog) Tracef(format string, v ...any) { l.Debug(fmt.Sprintf(format, v...)) }
+
+func (l *serverLog) Noticef(format string, v ...any) { l.tell(slog.LevelDebug, format, v) }
+func (l *serverLog) Warnf(format string, v ...any)   { l.tell(slog.LevelInfo, format, v) }
+func (l *serverLog) Errorf(format string, v ...any)  { l.tell(slog.LevelInfo, format, v) }
+
+// tell logs what may come over and over. Of each kind of news a few lines are told, of
+// each wrong peer one, and then one in a while; the rest is for who debugs.
+func (l *serverLog) tell(level slog.Level, format string, v []any) {
 	text := fmt.Sprintf(format, v...)
-	if !strings.HasSuffix(text, noRoutePort) {
-		l.news(format, text)
-		return
+	if address, what := wrongPeer(text, l.peers); address != "" {
+		if l.astray.allow(address) {
+			l.Warn(variable("Peers")+" names "+what+"; it takes the "+variable("ClusterListen")+" of other nodes", "address", address)
+		}
+		level = slog.LevelDebug
 	}
-	l.astray.Do(func() {
-		address, _, _ := strings.Cut(text, " - ")
-		l.Warn(variable("Peers")+" names a port for clients or tools; it takes the "+variable("ClusterListen")+" of other nodes", "address", address)
-	})
-}
-
-// noRoutePort is how the server tells that another did not understand a route.
-const noRoutePort = "Route Error 'Unknown Protocol Operation'"
-
-// astrayEvery is how often a wrong peer is told of.
-const astrayEvery = time.Minute
-
-// news logs what may come over and over: a peer that is none is tried each second, for
-// ever. Of each kind a few lines are told, and then one in a while; the rest is for who
-// debugs.
-func (l *serverLog) news(format, text string) {
-	level := slog.LevelInfo
-	if !l.allow(format[strings.LastIndex(format, " - ")+1:]) { // before it is what connection it is about
+	if level > slog.LevelDebug && !l.news.allow(format[strings.LastIndex(format, " - ")+1:]) { // before it is what connection it is about
 		level = slog.LevelDebug
 	}
 	l.Log(context.Background(), level, text)
 }
 
+// sparing lets a few of each kind through, and then one in a while.
+type sparing struct {
+	burst int
+
+	mu    sync.Mutex
+	kinds map[string]*rate.Limiter
+}
+
 const (
-	newsEvery = time.Minute
-	newsBurst = 5
-	// newsKinds is how many kinds are told apart. The server has some eighty formats,
-	// but in a few there is what others sent.
-	newsKinds = 100
+	sparingEvery = time.Minute
+	// sparingKinds is how many kinds are told apart. The server has some eighty formats of
+	// news, but in a few there is what others sent.
+	sparingKinds = 100
 )
 
-func (l *serverLog) allow(kind string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.kinds[kind] == nil && len(l.kinds) >= newsKinds {
+func (s *sparing) allow(kind string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.kinds[kind] == nil && len(s.kinds) >= sparingKinds {
 		kind = ""
 	}
-	if l.kinds[kind] == nil {
-		l.kinds[kind] = rate.NewLimiter(rate.Every(newsEvery), newsBurst)
+	if s.kinds[kind] == nil {
+		if s.kinds == nil {
+			s.kinds = make(map[string]*rate.Limiter)
+		}
+		s.kinds[kind] = rate.NewLimiter(rate.Every(sparingEvery), s.burst)
 	}
-	return l.kinds[kind].Allow()
+	return s.kinds[kind].Allow()
 }
 
 func (l *serverLog) Fatalf(format string, v ...any) {

@@ -121,7 +121,7 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 		fences:     fences{subject: p.local.NewInbox() + ".", ended: make(chan uint64, buffered), log: n.log},
 		left:       make(map[string]bool),
 		sight:      make(sight),
-		misled:     rate.Sometimes{Interval: astrayEvery},
+		misled:     rate.Sometimes{Interval: sparingEvery},
 		relays:     relays{waiting: make(map[string]relay)},
 		complaints: complaints{log: n.log, kinds: make(map[string]*complaint)},
 	}

@@ -5,8 +5,10 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 
@@ -14,29 +16,56 @@ import (
 	"github.com/brokermesh/brokermesh/node/nodetest"
 )
 
-// Of the ports of a node only one takes peers. Who names another is told, once and not
-// each second.
+// Of the ports of a node only one takes peers, and those of other NATS servers do not.
+// Who names another is told, of each once and not each second.
 func TestPeerIsAnotherPort(t *testing.T) {
 	t.Parallel()
-	m := nodetest.Start(t, 1)
-	for name, url := range map[string]string{"local": m.Node("DC1").LocalURL(), "cloud": m.Node("DC1").CloudURL()} {
-		address := strings.TrimPrefix(url, "nats://")
-		said := make(lines, 1000)
-		n := newNode(t, "DC2", func(c *node.Config) {
-			c.Peers, c.Logger = []string{address}, slog.New(slog.NewTextHandler(said, nil))
-		})
-		stop, result := run(n)
-		line := receive(t, said)
-		for !strings.Contains(line, "MESH_PEERS") && !strings.Contains(line, "Unknown Protocol Operation") {
-			line = receive(t, said)
+	m := nodetest.Start(t, 1, probed)
+	other := startNATS(t, &server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
+		Cluster: server.ClusterOpts{Name: "other", Host: "127.0.0.1", Port: server.RANDOM_PORT},
+	})
+	n := m.Node("DC1")
+	wrong := map[string]string{
+		strings.TrimPrefix(n.LocalURL(), "nats://"):  "a port for clients or tools;",
+		strings.TrimPrefix(n.CloudURL(), "nats://"):  "a port for clients or tools;",
+		strings.TrimPrefix(n.HealthURL(), "http://"): "a port that is none of NATS, of HTTP perhaps;",
+		other.ClusterAddr().String():                 "another cluster of NATS servers;",
+	}
+	said := make(lines, 10_000)
+	asking := newNode(t, "DC2", func(c *node.Config) {
+		c.Peers, c.Logger = slices.Collect(maps.Keys(wrong)), slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	stop, result := run(asking)
+	told, tries := make(map[string]string), 0
+	for end := time.After(nodetest.Timeout); len(told) < len(wrong) || tries < 5*len(wrong); { // each is told over and over by the server
+		var line string
+		select {
+		case line = <-said:
+		case <-end:
+			t.Fatalf("told %v", told)
 		}
-		if !strings.Contains(line, "MESH_CLUSTER_LISTEN") || !strings.Contains(line, "address="+address) {
-			t.Errorf("%s port: %s", name, line)
+		if strings.Contains(line, "Trying to connect to route") {
+			tries++
 		}
-		stop()
-		if err := receive(t, result); err != nil {
-			t.Error(err)
+		if strings.Contains(line, "level=DEBUG") || !strings.Contains(line, "MESH_PEERS") {
+			if strings.Contains(line, "level=INFO") && strings.Contains(line, "rid:") {
+				t.Errorf("told in other words: %s", line)
+			}
+			continue
 		}
+		for address, what := range wrong {
+			if strings.Contains(line, "address="+address+"\n") {
+				if told[address] != "" || !strings.Contains(line, what) || !strings.Contains(line, "MESH_CLUSTER_LISTEN") {
+					t.Errorf("%s, told before: %q", line, told[address])
+				}
+				told[address] = line
+			}
+		}
+	}
+	stop()
+	if err := receive(t, result); err != nil {
+		t.Error(err)
 	}
 }
 
