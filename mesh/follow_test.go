@@ -131,7 +131,7 @@ func sparse(near, far Load) (ps *Peers, neighbour, other string) {
 // a slot, or none serves.
 func TestNeighboursFirst(t *testing.T) {
 	idle, full := Load{Workers: 4, Idle: 4, ServiceMS: 1000}, Load{Workers: 4, Waiting: 4, Excess: 4, ServiceMS: 1000}
-	home := Home{Waiting: 20, Excess: 20}
+	home := Home{Waiting: 20, Excess: 20, Lasts: time.Hour}
 	for _, c := range []struct {
 		what      string
 		near, far Load

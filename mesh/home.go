@@ -15,6 +15,7 @@ type Home struct {
 	Excess      int           // of these: those that peers may have
 	Final       bool          // the task to be placed was given back: the next peer queues it in any case
 	Full        bool          // there is no room here for the task to be placed
+	Lasts       time.Duration // how long the task to be placed may wait, from its arrival on
 	ServiceTime time.Duration // mean run time of a task; 0: unknown
 	Arrivals    float64       // tasks a second from the node's own clients
 	Guests      float64       // tasks a second from peers
@@ -92,6 +93,17 @@ const (
 	keepEarly  = -0.4
 	keepLate   = 0.6
 )
+
+// wait is how long a task waits here for so many others to be started, one each place.
+// Without workers it would for ever: so it joins any queue in which its turn,
+// which is by age, comes in half of the time that it has. The other half is for the
+// peer's own clients: guests make no queue longer than that.
+func (h Home) wait(tasks int, place time.Duration) time.Duration {
+	if h.Workers == 0 {
+		return h.Lasts / 2
+	}
+	return time.Duration(tasks) * place
+}
 
 // detour is by how much longer than at a peer, where it waits so long, a task must
 // wait here to join the queue there: at most the way there and back, and a part of

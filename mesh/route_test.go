@@ -146,10 +146,13 @@ func TestOverflowBalances(t *testing.T) {
 			}
 		}
 	}
-	// A home without workers is taken for one as good as the peer, and overloaded.
-	for waiting, want := range map[int]bool{11: false, 12: true} {
-		if r := ps.Overflow(0, "", Home{Waiting: waiting}, random(1)); (r.Peer != nil) != want || want && r.Patience != 12*ms {
-			t.Errorf("with %d waiting and no worker: %+v", waiting, r)
+	// From a home without workers all go, if they have twice as long.
+	for lasts, want := range map[time.Duration]bool{20 * ms: false, 20*ms + 2: true} {
+		for _, waiting := range []int{1, 100} {
+			r := ps.Overflow(0, "", Home{Waiting: waiting, Lasts: lasts}, random(1))
+			if got := r.Peer != nil && r.Peer.Name == "b" && r.Patience == lasts/2; got != want {
+				t.Errorf("with %d waiting for %v and no worker: %+v", waiting, lasts, r)
+			}
 		}
 	}
 }

@@ -204,10 +204,8 @@ func checkRoom(c *Core) error {
 			continue
 		}
 		bytes += t.size
-		if !t.guest {
-			k := clients[t.from]
-			clients[t.from] = client{t.from, k.n + 1, k.bytes + t.size}
-		}
+		k := clients[t.from]
+		clients[t.from] = client{t.from, k.n + 1, k.bytes + t.size}
 	}
 	for name, k := range clients {
 		if got := c.clients[name]; got == nil || *got != k {

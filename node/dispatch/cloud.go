@@ -26,7 +26,7 @@ func (c *Core) Guest(now time.Duration, d mesh.Delegation, message any, fx []Eff
 	}
 	t := c.tasks.take()
 	t.service, t.message, t.guest, t.here = s, message, true, true
-	t.origin, t.originRun = d.Origin, d.Incarnation
+	t.origin, t.originRun, t.from = d.Origin, d.Incarnation, d.Origin
 	t.attempt, t.losses = d.Attempt, d.Losses
 	t.arrived = now - d.Age - c.peers.RoundTripTo(d.Origin) // its way there and back counts
 	t.waitEnd = max(now, t.arrived) + c.cfg.QueueTimeout
@@ -47,7 +47,7 @@ func (c *Core) closedToGuest(now time.Duration, s *service, d mesh.Delegation) s
 		return "node " + c.cfg.Name + " is shutting down"
 	case s.idle.head != nil:
 		return ""
-	case c.waiting >= c.cfg.QueueLimit || c.waitingBytes >= c.cfg.QueueBytes || !c.home(now, s).Accepts(d.Patience, c.peers.RoundTripTo(d.Origin)):
+	case c.full(d.Origin) != "" || !c.home(now, s).Accepts(d.Patience, c.peers.RoundTripTo(d.Origin)):
 		return "no idle worker"
 	}
 	return ""

@@ -115,7 +115,10 @@ func (c *Core) route(now time.Duration, s *service, t *task) mesh.Route {
 	}
 	h := c.home(now, s)
 	h.Waiting = s.queue.n + 1
-	h.Excess, h.Final, h.Full = h.Waiting, t != nil && t.final(), t == nil
+	h.Excess, h.Final, h.Full, h.Lasts = h.Waiting, false, t == nil, c.cfg.QueueTimeout
+	if t != nil {
+		h.Final, h.Lasts = t.final(), t.lasts()
+	}
 	c.view = h
 	return c.peers.Overflow(now, s.name, h, c.random)
 }

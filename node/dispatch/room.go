@@ -2,7 +2,8 @@ package dispatch
 
 import "strconv"
 
-// client is who sent requests that wait, as far as one can be told from another.
+// client is who sent requests that wait, as far as one can be told from another; of
+// guests their origin.
 // It is forgotten when none of its requests waits.
 type client struct {
 	name  string
@@ -21,9 +22,6 @@ func (c *Core) hold(t *task) {
 		t.size = c.cfg.Size(t.message)
 	}
 	c.waitingBytes += t.size
-	if t.guest {
-		return
-	}
 	if t.client = c.clients[t.from]; t.client == nil {
 		if t.client = c.spare; t.client == nil {
 			t.client = new(client)
@@ -48,8 +46,7 @@ func (c *Core) letGo(t *task) {
 	t.size, t.client = 0, nil
 }
 
-// full returns why no more tasks of a client can wait, "" if one can. Guests are
-// no client's.
+// full returns why no more tasks of a client can wait, "" if one can.
 func (c *Core) full(name string) string {
 	left, bytesLeft := c.cfg.QueueLimit-c.waiting, c.cfg.QueueBytes-c.waitingBytes
 	switch {

@@ -55,7 +55,9 @@ func (c *Core) home(now time.Duration, s *service) mesh.Home {
 	if oldest := s.queue.oldest(); oldest != nil {
 		h.Oldest, h.Still = now-oldest.queued, now-s.started
 	}
-	h.Final = s.queue.free.head != nil && s.queue.free.head.final()
+	if first := s.queue.free.head; first != nil {
+		h.Final, h.Lasts = first.final(), first.lasts()
+	}
 	if c.draining {
 		h.Arrivals = math.Inf(1) // keep nothing
 	}

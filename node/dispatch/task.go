@@ -35,7 +35,7 @@ type task struct {
 	service    *service
 	message    any
 	noted      uint64 // its number among the tasks of the decisions; 0: none is about it
-	from       string // its client, unless it is a guest
+	from       string // its client; of a guest its origin
 
 	arrived  time.Duration // at its origin: the age orders the queue
 	queued   time.Duration // while waiting or absent: since when
@@ -43,7 +43,7 @@ type task struct {
 	waitEnd  time.Duration // while waiting without a deadline: when it is refused
 
 	size   int     // while waiting, absent or joined: in bytes
-	client *client // the same, unless it is a guest
+	client *client // the same
 
 	worker *worker // while running
 
@@ -63,6 +63,9 @@ type task struct {
 // final reports whether the next peer that the task is sent to queues it, however
 // long it may have to wait there.
 func (t *task) final() bool { return t.sends >= maxSends-1 }
+
+// lasts returns how long the task may wait, from its arrival on.
+func (t *task) lasts() time.Duration { return cmp.Or(t.deadline, t.waitEnd) - t.arrived }
 
 // tasks holds every task of the node, by slot.
 type tasks struct {
