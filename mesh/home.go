@@ -8,7 +8,7 @@ import (
 // Home is what a node knows of one of its own services when it decides where a
 // task runs.
 type Home struct {
-	Workers     int
+	Workers     int           // that may come free; 0 as well while all hang
 	Waiting     int           // tasks in the queue, the one to be placed among them
 	Oldest      time.Duration // how long the first of them has waited here
 	Still       time.Duration // for how long none was started here while some waited

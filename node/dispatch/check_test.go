@@ -329,7 +329,7 @@ func checkDues(c *Core) error {
 	for _, t := range c.tasks.all {
 		want := t.deadline
 		switch {
-		case t.place == waiting && (want == 0 || t.guest && t.waitEnd < want):
+		case t.place == waiting && want == 0:
 			want = t.waitEnd
 		case t.place == running && c.cfg.AttemptTimeout > 0:
 			if end := t.worker.started + c.cfg.AttemptTimeout; want == 0 || end < want {
@@ -345,6 +345,9 @@ func checkDues(c *Core) error {
 		}
 		if t.place == absent && got > 0 && got <= t.queued+absentMost && (t.deadline == 0 || got <= t.deadline) {
 			continue // when it is looked at again; see the model
+		}
+		if t.place == waiting && t.guest && got > 0 && got <= want {
+			continue // when the workers may hang
 		}
 		if got != want {
 			return fmt.Errorf("task %d at place %d is due at %v, not %v", t.slot, t.place, got, want)

@@ -155,9 +155,8 @@ func (c *Core) overdue(now time.Duration, t *task, fx []Effect) []Effect {
 	}
 	switch t.place {
 	case waiting:
-		if until := c.moving(t.service); t.guest && t.deadline > 0 && until > now {
-			t.waitEnd = until
-			c.due.set(t, min(until, t.deadline))
+		if until := c.leaves(t); until > now {
+			c.due.set(t, until)
 			return fx
 		}
 		if !c.serves(t.service) {
@@ -173,16 +172,6 @@ func (c *Core) overdue(now time.Duration, t *task, fx []Effect) []Effect {
 	}
 	c.due.set(t, 0)
 	return fx
-}
-
-// moving returns until when the queue of a service is taken to move: its turn comes
-// to each that waits. Workers may hang when none was started for the queue timeout,
-// and for twice the time of a task.
-func (c *Core) moving(s *service) (until time.Duration) {
-	if s.workers == 0 {
-		return 0
-	}
-	return s.started + max(c.cfg.QueueTimeout, 2*s.serviceTime())
 }
 
 // serves reports whether the mesh has a worker for the service.

@@ -117,7 +117,7 @@ func (c *Core) Done(now time.Duration, a mesh.Attempt, answer any, fx []Effect) 
 		return fx
 	}
 	if t := w.task; t != nil {
-		w.service.ran(now - w.started)
+		w.service.ran(now, now-w.started)
 		size, code := c.inspect(answer)
 		reply := Effect{Do: Reply, Guest: t.guest, To: t.origin, Task: t.message, Answer: answer, Attempt: a, Worker: w.name, Service: t.service.name}
 		if t.guest {

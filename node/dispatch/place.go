@@ -127,7 +127,7 @@ func (c *Core) route(now time.Duration, s *service, t *task) mesh.Route {
 func (c *Core) dispatch(now time.Duration, t *task, w *worker, fx []Effect) []Effect {
 	w.service.idle.remove(w)
 	w.attempt = c.attemptOf(w.slot, &w.generation)
-	w.task, w.started, t.service.started = t, now, now
+	w.task, w.started, t.service.moved = t, now, now
 	t.place, t.worker = running, w
 	due := t.deadline
 	if limit := c.cfg.AttemptTimeout; limit > 0 && (due == 0 || now+limit < due) {
@@ -177,16 +177,12 @@ const (
 func (c *Core) enqueue(now time.Duration, t *task) {
 	t.place, t.queued = waiting, now
 	if t.service.queue.n == 0 {
-		t.service.started = now
+		t.service.began = now
 	}
 	t.service.queue.insert(t)
 	c.waiting++
 	c.hold(t)
-	due := t.deadline
-	if due == 0 || t.guest && t.waitEnd < due { // its origin may know of an idle worker, if none comes here
-		due = t.waitEnd
-	}
-	c.due.set(t, due)
+	c.due.set(t, c.leaves(t))
 	c.changed(now)
 }
 

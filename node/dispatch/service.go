@@ -19,7 +19,8 @@ type service struct {
 	guests  int
 	tasks   int // in any place
 
-	started  time.Duration // when a task was last started here, or the queue began
+	began    time.Duration // when the queue did
+	moved    time.Duration // when a task was last started or done here
 	runs     int           // up to what the average of their time goes back to
 	runTime  float64       // moving average, ns; 0: unknown
 	arrivals arrivals      // from the node's own clients
@@ -33,7 +34,8 @@ type service struct {
 
 // ran takes the time of one more run into the average. It goes back over some
 // runs of each worker: routing needs a steady figure more than a quick one.
-func (s *service) ran(d time.Duration) {
+func (s *service) ran(now, d time.Duration) {
+	s.moved = now
 	s.runs = min(s.runs+1, max(64, min(10*s.workers, 1024)))
 	s.runTime += (float64(max(d, 1)) - s.runTime) / float64(s.runs)
 }
@@ -53,7 +55,10 @@ func (c *Core) memory(s *service) time.Duration {
 func (c *Core) home(now time.Duration, s *service) mesh.Home {
 	h := mesh.Home{Workers: s.workers - s.aside, Waiting: s.queue.n, ServiceTime: s.serviceTime(), Arrivals: s.arrivals.rate(now, c.memory(s)), Guests: s.taken.Value(now)}
 	if oldest := s.queue.oldest(); oldest != nil {
-		h.Oldest, h.Still = now-oldest.queued, now-s.started
+		h.Oldest, h.Still = now-oldest.queued, now-max(s.began, s.moved)
+	}
+	if s.hangs(now) {
+		h.Workers, h.ServiceTime = 0, 0
 	}
 	if first := s.queue.free.head; first != nil {
 		h.Final, h.Lasts = first.final(), first.lasts()
@@ -78,7 +83,7 @@ func (c *Core) load(now time.Duration, s *service) mesh.Load {
 	l := mesh.Load{
 		Service: s.name, Workers: s.workers, Idle: s.idle.n, Waiting: s.queue.n, Guests: s.guests,
 		Excess:    c.excess(h, s),
-		ServiceMS: math.Round(s.runTime/float64(time.Microsecond)) / 1000,
+		ServiceMS: math.Round(float64(h.ServiceTime)/float64(time.Microsecond)) / 1000,
 		Spare:     hundredth(h.Spare()),
 		Demand:    hundredth(s.taken.Value(now)),
 	}

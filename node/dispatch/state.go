@@ -81,7 +81,7 @@ func (c *Core) Capacity(now time.Duration, service, peer string) mesh.Capacity {
 	}
 	h := c.home(now, s)
 	m.Workers, m.Idle, m.Waiting, m.Excess = s.workers, s.idle.n, s.queue.n, c.excess(h, s)
-	m.ServiceTime, m.Spare, m.Demand = s.serviceTime().Truncate(time.Microsecond), hundredth(h.Spare()), hundredth(s.taken.Value(now))
+	m.ServiceTime, m.Spare, m.Demand = h.ServiceTime.Truncate(time.Microsecond), hundredth(h.Spare()), hundredth(s.taken.Value(now))
 	if c.draining {
 		m.Idle, m.Spare = 0, 0
 	}

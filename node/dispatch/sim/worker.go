@@ -19,6 +19,7 @@ type Worker struct {
 	hand  *parcel   // the task it works on
 	queue []*parcel // what came meanwhile
 	life  int       // grows when it forgets what it does
+	hangs bool
 
 	unsent  []*parcel // done while disconnected
 	owes    bool      // a READY, when it is idle
@@ -97,6 +98,12 @@ func (k *Worker) Vanish() {
 	}
 }
 
+// Hang has no task of the worker end from now on.
+func (k *Worker) Hang() {
+	k.hangs = true
+	k.life++
+}
+
 // end forgets everything and takes back the subscription.
 func (k *Worker) end() {
 	k.gone = true
@@ -163,6 +170,9 @@ func (k *Worker) begin(p *parcel) {
 	w, life := k.world, k.life
 	k.hand = p
 	taskOf(p.message).Runs++
+	if k.hangs {
+		return
+	}
 	w.After(w.opt.Work(w.random), func() {
 		if k.life == life {
 			k.finish()
