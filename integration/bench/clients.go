@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -18,12 +16,13 @@ import (
 // patience is how long a client waits for an answer.
 const patience = 30 * time.Second
 
-// crew is the clients of a child. Each has one request under way at a time.
+// crew is the clients of a child. In a closed loop each has one request under way
+// at a time, in an open loop each connection sends as requests are due.
 type crew struct {
-	clients []requester // one for each client; some are the same
-	to      []int       // which URL it is connected to
-	weights []float64
-	urls    int
+	clients     []requester // one for each client; some are the same
+	connections []*nats.Conn
+	weights     []float64
+	urls        int // which the connections are to, in turns
 }
 
 // requester is what a client sends requests by: a connection, or the node itself.
@@ -40,7 +39,7 @@ func (p *player) callers(ctx context.Context, n *node.Node, r role) error {
 		defer end()
 		return n.RequestMsgWithContext(ctx, &nats.Msg{Subject: subject, Data: data})
 	}
-	p.crew = crew{urls: 1, clients: slices.Repeat([]requester{call}, r.N), to: make([]int, r.N)}
+	p.crew = crew{clients: slices.Repeat([]requester{call}, r.N)}
 	return await(call)
 }
 
@@ -50,10 +49,9 @@ func (p *player) dialClients(_ context.Context, r role) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	p.crew = crew{weights: r.Weights, urls: max(1, len(r.URLs))}
+	p.crew = crew{connections: made, weights: r.Weights, urls: max(1, len(r.URLs))}
 	for i := range r.N {
 		p.crew.clients = append(p.crew.clients, by(made[i/r.Share]))
-		p.crew.to = append(p.crew.to, i/r.Share%p.crew.urls)
 	}
 	for _, nc := range made[:min(len(made), p.crew.urls)] {
 		if err := await(by(nc)); err != nil {
@@ -80,13 +78,20 @@ func request(send requester, data []byte) error {
 	if err != nil {
 		return err
 	}
+	return check(m, len(data))
+}
+
+// check returns what is wrong with an answer to a request of that size.
+func check(m *nats.Msg, size int) error {
 	if fault := m.Header.Get("Nats-Service-Error"); fault != "" {
 		return errors.New(fault)
 	}
-	if len(m.Data) != len(data) {
-		return fmt.Errorf("an answer of %d bytes to %d", len(m.Data), len(data))
+	if m.Header.Get("Status") == "503" {
+		return nats.ErrNoResponders
 	}
-	copy(data, m.Data[:min(stampSize, len(m.Data))]) // when the worker began, if it tells
+	if len(m.Data) != size {
+		return fmt.Errorf("an answer of %d bytes to %d", len(m.Data), size)
+	}
 	return nil
 }
 
@@ -111,27 +116,33 @@ func (l *load) add(o *load) {
 }
 
 // load carries out an order to send.
-func (p *player) load(ctx context.Context, o order) load {
+func (p *player) load(ctx context.Context, o order) (load, error) {
 	began := time.Now()
-	loads := make([]load, len(p.crew.clients))
-	var senders sync.WaitGroup
+	send := p.crew.closedLoop
 	if o.Rate > 0 {
-		p.crew.arrive(ctx, began, o, loads, &senders)
-	} else {
-		for i, send := range p.crew.clients {
-			senders.Go(func() { closedLoop(send, began, o, &loads[i]) })
-		}
+		send = p.crew.openLoop
+	}
+	total, err := send(ctx, began, o)
+	total.Took = time.Since(began)
+	return total, err
+}
+
+// closedLoop has each client send one request after the other.
+func (c *crew) closedLoop(_ context.Context, began time.Time, o order) (total load, err error) {
+	loads := make([]load, len(c.clients))
+	var senders sync.WaitGroup
+	for i, send := range c.clients {
+		senders.Go(func() { ask(send, began, o, &loads[i]) })
 	}
 	senders.Wait()
-	total := load{Took: time.Since(began)}
 	for i := range loads {
 		total.add(&loads[i])
 	}
-	return total
+	return total, nil
 }
 
-// closedLoop sends one request after the other.
-func closedLoop(send requester, began time.Time, o order, l *load) {
+// ask sends one request after the other.
+func ask(send requester, began time.Time, o order, l *load) {
 	data := make([]byte, o.Size)
 	for sent := time.Now(); sent.Sub(began) < o.For; {
 		err := request(send, data)
@@ -150,52 +161,3 @@ func (l *load) count(err error, latency time.Duration) {
 	l.Tasks++
 	l.Latency.count(latency)
 }
-
-// arrive sends at a rate, whether answers come or not: requests arrive at random
-// at each URL, its clients take turns, and one that is still busy begins late, which
-// counts as latency.
-func (c *crew) arrive(ctx context.Context, began time.Time, o order, loads []load, senders *sync.WaitGroup) {
-	for u := range c.urls {
-		due := make(chan time.Time, 1<<20) // nothing blocks the clock
-		share := 1 / float64(c.urls)
-		if len(c.weights) > 0 {
-			share = c.weights[u]
-		}
-		senders.Go(func() {
-			defer close(due)
-			gap := float64(time.Second) / (o.Rate * share)
-			for at := time.Duration(0); ctx.Err() == nil; {
-				at += time.Duration(rand.ExpFloat64() * gap)
-				if at > o.For {
-					return
-				}
-				time.Sleep(time.Until(began.Add(at)))
-				due <- began.Add(at)
-			}
-		})
-		for i, send := range c.clients {
-			if c.to[i] == u {
-				senders.Go(func() { openLoop(send, due, o.Size, &loads[i]) })
-			}
-		}
-	}
-}
-
-func openLoop(send requester, due <-chan time.Time, size int, l *load) {
-	data := make([]byte, max(size, stampSize))
-	for at := range due {
-		stamp(data, at)
-		err := request(send, data)
-		l.count(err, time.Since(at))
-		if began := stamped(data); err == nil && began.After(at) {
-			l.Wait.count(began.Sub(at))
-		}
-	}
-}
-
-// A stamp is a moment by the machine's clock, at the beginning of a payload.
-const stampSize = 8
-
-func stamp(data []byte, at time.Time) { binary.BigEndian.PutUint64(data, uint64(at.UnixNano())) }
-
-func stamped(data []byte) time.Time { return time.Unix(0, int64(binary.BigEndian.Uint64(data))) }

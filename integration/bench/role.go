@@ -105,7 +105,9 @@ func serveRole(text string, out *json.Encoder) error {
 		}
 		var a answer
 		if o.For > 0 {
-			a.Load = p.load(ctx, o)
+			if a.Load, err = p.load(ctx, o); err != nil {
+				return err
+			}
 		}
 		if o.Heap {
 			a.Heap, a.Memory = memory()

@@ -125,7 +125,7 @@ func (b *bench) nodes(idle time.Duration) error {
 	}
 	fmt.Printf("an idle node uses %.2f %% of a core\n", 100*used.Seconds()/manyNodes/idle.Seconds())
 
-	c, err := b.start(role{System: mesh, Kind: clients, URLs: urls[:1], N: 4 * skewedRate, Share: 1000})
+	c, err := b.start(role{System: mesh, Kind: clients, URLs: urls[:1], N: 1, Share: 1})
 	if err != nil {
 		return err
 	}

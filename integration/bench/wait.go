@@ -89,8 +89,8 @@ func (b *bench) waitRun(name string, weights []float64, o order, mean time.Durat
 		func(before system) role {
 			return role{System: name, Kind: workers, URLs: urls(before), N: sites * siteWorkers, Share: siteWorkers, Sleep: mean}
 		},
-		func(before system) role { // so many clients that none is short of one
-			return role{System: name, Kind: clients, URLs: urls(before), N: sites * 10_000, Share: 1000, Weights: weights}
+		func(before system) role {
+			return role{System: name, Kind: clients, URLs: urls(before), N: sites, Share: 1, Weights: weights}
 		})
 	s, err := b.startSystem(roles...)
 	if err != nil {
