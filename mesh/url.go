@@ -3,6 +3,7 @@ package mesh
 import (
 	"errors"
 	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -37,17 +38,31 @@ func CheckURLs(servers ...string) error {
 
 var errNotURL = errors.New("not a URL such as nats://127.0.0.1:4222")
 
-// RedactURL returns a server's URL with *** for what comes before the host, for
-// people and logs: of "a:b@host" b is a password, and of "a@host" a is a token. It
-// may have no scheme.
-func RedactURL(server string) string {
-	at := strings.LastIndexByte(server, '@')
-	if at < 0 {
-		return server
+// RedactURLs returns servers' URLs, or lists of them with commas, as one such list with
+// *** for what comes before the hosts, for people and logs: of "a:b@host" b is a
+// password, and of "a@host" a is a token. They may have no scheme. A comma or an @ may be
+// in the password, so from the scheme to the last @ before the next scheme nothing is
+// told.
+func RedactURLs(servers ...string) string {
+	list := strings.Join(servers, ",")
+	var shown strings.Builder
+	for list != "" {
+		one := list
+		if next := nextURL.FindStringIndex(list); next != nil {
+			one = list[:next[0]+1]
+		}
+		list = list[len(one):]
+		if at := strings.LastIndexByte(one, '@'); at >= 0 {
+			shown.WriteString(scheme.FindString(one))
+			shown.WriteString("***")
+			one = one[at:]
+		}
+		shown.WriteString(one)
 	}
-	scheme := 0
-	if i := strings.Index(server[:at], "://"); i >= 0 {
-		scheme = i + len("://")
-	}
-	return server[:scheme] + "***" + server[at:]
+	return shown.String()
 }
+
+var (
+	scheme  = regexp.MustCompile(`^\s*\w+://`)
+	nextURL = regexp.MustCompile(`,\s*(nats|tls|ws|wss)://`)
+)

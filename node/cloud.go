@@ -65,13 +65,13 @@ func (l *loop) lookAtCloud() {
 	switch usable := reached && refused == ""; {
 	case usable && l.alone:
 		l.alone = false
-		l.log.Info("the cloud plane is back", "cloud", redact(l.plane.cloud.ConnectedUrl()))
+		l.log.Info("the cloud plane is back", "cloud", mesh.RedactURLs(l.plane.cloud.ConnectedUrl()))
 		l.apply(l.core.CloudBack(now, l.fx[:0]))
 		l.checkName(now)
 	case !usable && !l.alone:
 		l.alone = true
 		if refused == "" {
-			l.log.Warn("the cloud plane cannot be reached; going on alone until it can", "cloud", redact(l.node.cloud.url))
+			l.log.Warn("the cloud plane cannot be reached; going on alone until it can", "cloud", mesh.RedactURLs(l.node.cloud.url))
 		}
 		l.core.CloudLost()
 	}
@@ -94,7 +94,7 @@ func (l *loop) checkPlane() {
 	}
 	l.misled.Do(func() {
 		l.log.Warn(variable("CloudURL")+" names a port for clients and workers, where no node hears of this one; it takes an existing NATS, or the "+variable("CloudListen")+" of another node",
-			"address", redact(l.plane.cloud.ConnectedUrl()), "of", name)
+			"address", mesh.RedactURLs(l.plane.cloud.ConnectedUrl()), "of", name)
 	})
 }
 

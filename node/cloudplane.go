@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -51,7 +50,7 @@ func openCloudPlane(id string, cfg Config, onError nats.Option, log *slog.Logger
 		nats.PingInterval(routePing), nats.MaxPingsOutstanding(maxPings),
 	}, c.creds...)...)
 	if err != nil {
-		return nil, fmt.Errorf("%s=%s: %w", variable("CloudURL"), redact(c.url), err)
+		return nil, fmt.Errorf("%s=%s: %w", variable("CloudURL"), mesh.RedactURLs(c.url), err)
 	}
 	return c, nil
 }
@@ -139,13 +138,4 @@ func (c *cloudPlane) connect(opts ...nats.Option) (*nats.Conn, error) {
 func (c *cloudPlane) close() {
 	c.conn.Close()
 	stop(c.server)
-}
-
-// redact takes passwords and tokens out of a list of URLs, for the log.
-func redact(urls string) string {
-	list := strings.Split(urls, ",")
-	for i, u := range list {
-		list[i] = mesh.RedactURL(u)
-	}
-	return strings.Join(list, ",")
 }

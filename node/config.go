@@ -132,7 +132,7 @@ func (c Config) check() error {
 	}
 	want(c.ClusterAdvertise == "" || !notAPeer(c.ClusterAdvertise) && c.CloudURL == "", "ClusterAdvertise", c.ClusterAdvertise)
 	want(!slices.ContainsFunc(c.Peers, notAPeer), "Peers", strings.Join(c.Peers, ","))
-	want(c.CloudURL == "" || isCloudURL(c.CloudURL, c.Listen) && len(c.Peers) == 0, "CloudURL", redact(c.CloudURL))
+	want(c.CloudURL == "" || isCloudURL(c.CloudURL, c.Listen) && len(c.Peers) == 0, "CloudURL", mesh.RedactURLs(c.CloudURL))
 	want(c.CloudCreds == "" || c.CloudURL != "" && isReadable(c.CloudCreds), "CloudCreds", c.CloudCreds)
 	want(1 <= c.QueueLimit && c.QueueLimit <= 10_000_000, "QueueLimit", strconv.Itoa(c.QueueLimit))
 	want(1 <= c.QueueBytes && c.QueueBytes <= 1_000_000_000_000, "QueueBytes", strconv.Itoa(c.QueueBytes))

@@ -202,7 +202,9 @@ func (n *Node) Done() <-chan struct{} { return n.ended }
 func (n *Node) LocalURL() string { return n.ifReady(func() string { return n.local.ClientURL() }) }
 
 // CloudURL is where tools connect to the cloud plane.
-func (n *Node) CloudURL() string { return n.ifReady(func() string { return redact(n.cloud.url) }) }
+func (n *Node) CloudURL() string {
+	return n.ifReady(func() string { return mesh.RedactURLs(n.cloud.url) })
+}
 
 // ClusterAddr is the host:port that other nodes name in their Peers; "" on an
 // existing NATS.

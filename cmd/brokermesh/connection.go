@@ -96,7 +96,7 @@ type conversation struct {
 func (c *conversation) follow(o *nats.Options) {
 	connected := func(nc *nats.Conn) {
 		c.complaint = time.Time{}
-		c.log.Info("connected", "server", redacted(nc.ConnectedUrl()), "name", nc.ConnectedServerName())
+		c.log.Info("connected", "server", mesh.RedactURLs(nc.ConnectedUrl()), "name", nc.ConnectedServerName())
 	}
 	complain := func(what string, err error) {
 		if now := time.Now(); now.Sub(c.complaint) >= complainEvery {

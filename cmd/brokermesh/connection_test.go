@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nkeys"
 
+	"github.com/brokermesh/brokermesh/mesh"
 	"github.com/brokermesh/brokermesh/node/nodetest"
 )
 
@@ -108,7 +109,7 @@ func TestNoSecretIsTold(t *testing.T) {
 		"wss://me:secret@host/path": "wss://***@host/path",
 		"nats://host:1":             "nats://host:1",
 	} {
-		if got := redacted("a", url); got != "a, "+want {
+		if got := mesh.RedactURLs(url, "nats://a"); got != want+",nats://a" {
 			t.Errorf("%s is told as %s", url, got)
 		}
 	}

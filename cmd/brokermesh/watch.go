@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -57,7 +56,7 @@ and reconnects by itself. Nobody there to begin with makes the exit status 1.
 
 // watch prints what changes until ctx ends.
 func watch(ctx context.Context, out io.Writer, o nats.Options, raw bool) error {
-	place := redacted(o.Servers...)
+	place := mesh.RedactURLs(o.Servers...)
 	messages := make(chan *nats.Msg, 4096)
 	links := make(chan string, 16) // news of our own connection
 	tell := func(news string) {
@@ -69,7 +68,7 @@ func watch(ctx context.Context, out io.Writer, o nats.Options, raw bool) error {
 	o.Name = "brokermesh watch"
 	o.RetryOnFailedConnect = false // people wait for it
 	o.DisconnectedErrCB = func(*nats.Conn, error) { tell("lost " + place + "; reconnecting") }
-	o.ReconnectedCB = func(nc *nats.Conn) { tell("reconnected to " + redacted(nc.ConnectedUrl())) }
+	o.ReconnectedCB = func(nc *nats.Conn) { tell("reconnected to " + mesh.RedactURLs(nc.ConnectedUrl())) }
 	o.AsyncErrorCB = func(_ *nats.Conn, _ *nats.Subscription, err error) { tell(err.Error()) }
 	nc, err := o.Connect()
 	if err != nil {
@@ -106,13 +105,4 @@ func watch(ctx context.Context, out io.Writer, o nats.Options, raw bool) error {
 			return nil
 		}
 	}
-}
-
-// redacted is URLs without passwords and tokens.
-func redacted(servers ...string) string {
-	shown := make([]string, len(servers))
-	for i, server := range servers {
-		shown[i] = mesh.RedactURL(server)
-	}
-	return strings.Join(shown, ", ")
 }

@@ -62,7 +62,7 @@ func why(ctx context.Context, out io.Writer, o nats.Options, attempt string, raw
 	o.RetryOnFailedConnect = false
 	nc, err := o.Connect()
 	if err != nil {
-		return fmt.Errorf("cannot reach %s: %w", redacted(o.Servers...), err)
+		return fmt.Errorf("cannot reach %s: %w", mesh.RedactURLs(o.Servers...), err)
 	}
 	defer nc.Close()
 	ctx, cancel := context.WithTimeout(ctx, whyTimeout)
@@ -70,9 +70,9 @@ func why(ctx context.Context, out io.Writer, o nats.Options, attempt string, raw
 	answer, err := nc.RequestWithContext(ctx, mesh.SubjectWhy, []byte(attempt))
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
-		return fmt.Errorf("%s is not the local port of a node", redacted(nc.ConnectedUrl()))
+		return fmt.Errorf("%s is not the local port of a node", mesh.RedactURLs(nc.ConnectedUrl()))
 	case err != nil:
-		return fmt.Errorf("%s: %w", redacted(nc.ConnectedUrl()), err)
+		return fmt.Errorf("%s: %w", mesh.RedactURLs(nc.ConnectedUrl()), err)
 	case answer.Header.Get(mesh.HeaderError) != "":
 		return errors.New(answer.Header.Get(mesh.HeaderError))
 	}
@@ -82,7 +82,7 @@ func why(ctx context.Context, out io.Writer, o nats.Options, attempt string, raw
 	}
 	var told mesh.Decisions
 	if err := json.Unmarshal(answer.Data, &told); err != nil {
-		return fmt.Errorf("%s: %w", redacted(nc.ConnectedUrl()), err)
+		return fmt.Errorf("%s: %w", mesh.RedactURLs(nc.ConnectedUrl()), err)
 	}
 	if len(told.Decisions) == 0 {
 		return fmt.Errorf("node %s knows of no decision: there was an idle worker at once, or it is too long ago, or another node took the task", told.Node)

@@ -167,7 +167,7 @@ func (w *commandWorkers) run(ctx context.Context) error {
 
 // supervise runs the worker processes until ctx ends, and they have.
 func (w *commandWorkers) supervise(ctx context.Context) {
-	w.log.Info("worker processes started", "workers", w.workers, "url", redacted(w.connection.Servers...))
+	w.log.Info("worker processes started", "workers", w.workers, "url", mesh.RedactURLs(w.connection.Servers...))
 	w.processes.Run(ctx, func() time.Duration {
 		w.log.Info("leaving")
 		return w.drain

@@ -56,7 +56,7 @@ type Client struct {
 func Connect(urls string, opts ...Option) (*Client, error) {
 	if urls != "" {
 		if err := mesh.CheckURLs(strings.Split(urls, ",")...); err != nil {
-			return nil, fmt.Errorf("client: %s: %w", mesh.RedactURL(urls), err)
+			return nil, fmt.Errorf("client: %s: %w", mesh.RedactURLs(urls), err)
 		}
 	}
 	c := newClient(opts)
