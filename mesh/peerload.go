@@ -81,6 +81,11 @@ func (l *peerLoad) free() int {
 // part is its share of what all nodes have sent there lately, or have waiting
 // (excess: here, others: elsewhere); or all but what the others are likely to
 // send, if that is more. The 1 is for a newcomer's first task.
+//
+// What can have been done is what the peer had in hand by its report, and of what
+// came there since only what began a whole task's time before the next arrives. An
+// idle peer ends no tasks, however short they are: without that bound it would be
+// sent what it could have done since it was heard, and give it back.
 func (l *peerLoad) slots(now, roundTrip time.Duration, excess, others float64) (sure, expected float64) {
 	age := min(now-l.heard, Interval(l.serviceTime)) // a neighbour would have told of more than that
 	window := (age + roundTrip).Seconds()
@@ -96,7 +101,8 @@ func (l *peerLoad) slots(now, roundTrip time.Duration, excess, others float64) (
 		return l.trusted(n - float64(l.onWay))
 	}
 	idle := float64(l.idle - l.waiting)
-	return part(idle), part(idle + l.spare*window)
+	done := min(l.spare*window, float64(l.workers)-idle+l.spare*max(0, roundTrip-l.serviceTime).Seconds())
+	return part(idle), part(idle + done)
 }
 
 // likelyFactor is by how much the others may exceed what they sent lately; from

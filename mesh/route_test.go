@@ -101,6 +101,33 @@ func TestOverflowWindow(t *testing.T) {
 	}
 }
 
+// What nobody has in hand is not done by the time that a task arrives, however short
+// tasks are and however long ago the report: many at once are no more than workers are
+// idle, but where the way takes longer than a task.
+func TestOverflowIdlePeer(t *testing.T) {
+	for _, c := range []struct {
+		service float64 // ms; the way there and back takes 2
+		idle    int     // of three
+		want    int
+	}{
+		{10, 3, 3},
+		{2, 3, 3},
+		{1, 3, 3 + 3}, // as much as is done in the millisecond that the way is longer
+		{2, 1, 1 + 2}, // what is in hand is done by then
+		{10, 1, 1 + 2},
+	} {
+		l := Load{Workers: 3, Idle: c.idle, ServiceMS: c.service, Spare: 3000 / c.service}
+		ps, sent := peersWith(l), 0
+		for picks(ps, 9*ms, Home{Waiting: 1}, 100)["a"] > 0 {
+			ps.Find("a").Sent(9*ms, "")
+			sent++
+		}
+		if sent != c.want {
+			t.Errorf("%+v: %d tasks are sent at once, want %d", l, sent, c.want)
+		}
+	}
+}
+
 // Several nodes that send share what a peer has by what they send.
 func TestOverflowShare(t *testing.T) {
 	ps := peersWith(Load{Workers: 100, Idle: 40, Demand: 19})
