@@ -70,7 +70,7 @@ func (p *Peer) Capacity(now time.Duration, c Capacity) {
 // arrived takes the peer's word that our tasks up to the number have arrived:
 // its reports include them. An older report than the last may say so as well.
 func (p *Peer) arrived(number uint64) {
-	p.onWay.arrived(number, func(service string) { p.load(service).onWay-- })
+	p.onWay.arrived(number, func(service string) { p.load(service).arrived() })
 }
 
 // Sent counts a task that is sent to the peer at time now, and returns its
@@ -143,17 +143,16 @@ func (p *Peer) Free(service string) int {
 	return l.free()
 }
 
-// Full notes that the peer gave a task back that it queues in any case, if there is
-// room. What limits its queue is not in its reports, and that may look short: so for a
-// while its queue gets no task of the service. Its idle workers do.
-func (p *Peer) Full(now time.Duration, service string) {
+// Refused notes that the peer gave a task back, one that waits so long here; anyway says
+// that it would have been queued there if there were room. See peerLoad.refused.
+func (p *Peer) Refused(now time.Duration, service string, wait time.Duration, anyway bool) {
+	if anyway {
+		wait = longestPause * evenness
+	}
 	if l := p.find(service); l != nil {
-		l.full = now + fullFor
+		l.refused(now, wait)
 	}
 }
-
-// fullFor is how long a queue is taken to be full after it was.
-const fullFor = time.Second
 
 // Left reports whether the peer said goodbye. It gets no more tasks, and nothing
 // that still arrives from this incarnation counts.

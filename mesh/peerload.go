@@ -30,7 +30,8 @@ type peerLoad struct {
 	aside    time.Duration // until when it gets no task; 0: it does
 	tried    bool          // after a streak, with a task that has not ended yet
 
-	full time.Duration // until when its queue gets none; see Full
+	closed time.Duration // until when its queue gets none; see refused
+	wary   bool          // the last task for its queue, or the like, came back
 }
 
 // report is the part of a State or Capacity message that concerns one service.
@@ -69,6 +70,38 @@ func (l *peerLoad) serves() bool { return l.workers > 0 && !l.peer.draining && l
 // free is how many tasks the peer could start at once, as far as is known.
 func (l *peerLoad) free() int {
 	return int(l.trusted(float64(max(0, l.idle-l.waiting-l.onWay))))
+}
+
+// refused notes that the peer gave back a task that waits so long at home. What is
+// known of its queue is wrong then: it is longer, or full, of which nothing is in its
+// reports. A node that is short of time knows least, and would spend what it has on
+// moving tasks to and fro. So the queue gets none for the part of that wait by which it
+// may be longer anyway, then one to try it. Idle workers get tasks all the same.
+func (l *peerLoad) refused(now, wait time.Duration) {
+	l.wary, l.closed = true, max(l.closed, now+min(wait/evenness, longestPause))
+}
+
+// longestPause is for how long a queue gets no task because one came back.
+const longestPause = time.Second
+
+// arrived notes that a task that was on the way has arrived. Should it come back, that
+// is told afterwards.
+func (l *peerLoad) arrived() {
+	l.onWay--
+	l.wary = false
+}
+
+// joinable reports whether a task may go to the peer's queue. No more are on the way
+// there than its workers do in that time and that of a task: more would be no sooner
+// done, and if the news were wrong that many would have gone for nothing.
+func (l *peerLoad) joinable(now, roundTrip time.Duration) bool {
+	switch {
+	case l.closed > now:
+		return false
+	case l.wary:
+		return l.onWay == 0
+	}
+	return float64(l.onWay) < float64(l.workers)*(1+float64(roundTrip)/float64(max(1, l.serviceTime)))
 }
 
 // slots is how many more tasks that leave now find a worker when they arrive:

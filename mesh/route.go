@@ -118,7 +118,12 @@ func (ps *Peers) overflow(now time.Duration, h Home, random *rand.Rand, loads, b
 			here = there
 		}
 		wait := time.Duration((1 - expected) * float64(there))
-		if there > 0 && l.full <= now && wait+h.detour(roundTrip, wait) < h.wait(h.Waiting-1, here) && (shortest.Peer == nil || roundTrip+wait < least) {
+		if there <= 0 || wait+h.detour(roundTrip, wait) >= h.wait(h.Waiting-1, here) {
+			continue
+		}
+		if !l.joinable(now, roundTrip) {
+			later = true
+		} else if shortest.Peer == nil || roundTrip+wait < least {
 			shortest, least = Route{Peer: p, Keep: keep, Youngest: h.youngest(roundTrip), Patience: h.wait(h.Waiting, here)}, roundTrip+wait
 		}
 	}

@@ -114,9 +114,8 @@ func (c *Core) Returned(now time.Duration, a mesh.Attempt, losses int, fx []Effe
 	if p.Free(s.name) > 0 { // it would be asked again at once
 		c.judgePeer(now, p, s, true)
 	}
-	if t.sends >= maxSends { // it would have been queued if there were room
-		p.Full(now, s.name)
-	}
+	h := c.home(now, s)
+	p.Refused(now, s.name, time.Duration(h.Waiting+1)*h.Pace(), t.sends >= maxSends)
 	if t.sends >= maxReturns && t.deadline == 0 && t.waitEnd <= now && s.idle.head == nil {
 		return c.refuse(now, t, mesh.CodeUnavailable, "peers give it back again and again", fx)
 	}
