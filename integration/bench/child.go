@@ -28,10 +28,11 @@ type child struct {
 // order is what a child is asked to do. The zero order asks for what it used so
 // far.
 type order struct {
-	For  time.Duration // clients: send for so long
-	Rate float64       // requests a second of all clients together, open loop; 0: each sends when it has its answer
-	Size int           // of the payload, in bytes
-	Heap bool          // what is allocated after a collection of garbage
+	For    time.Duration // clients: send for so long
+	Rate   float64       // requests a second of all clients together, open loop; 0: each sends when it has its answer
+	Singly bool          // open loop: a connection is one client, which has one request under way
+	Size   int           // of the payload, in bytes
+	Heap   bool          // what is allocated after a collection of garbage
 }
 
 // answer is what a child says to an order.

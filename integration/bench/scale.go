@@ -56,7 +56,7 @@ func (b *bench) cluster(length time.Duration) error {
 	fmt.Fprintln(out, "requests/s\tfor\tanswered/s\tlost\tp50\tp99\tcores, all\tcores, the node")
 	rate := float64(guideClients * guideRate)
 	for slow := false; !slow; rate *= 1.15 {
-		l, cost, err := s.measure(order{For: length, Rate: rate, Size: 1024})
+		l, cost, err := s.measure(order{For: length, Rate: rate, Size: 1024, Singly: true})
 		if err != nil {
 			return err
 		}

@@ -10,57 +10,68 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// A stream is a client of an open loop, on a connection of its own: it sends when a
-// request is due, whether answers come or not. Nothing waits for an answer but its
-// subscription, so that clients take as little as they can of the machine.
+// A stream is a client of an open loop, on a connection of its own, or many: it sends
+// when a request is due, whether answers come or not. Nothing waits for an answer but
+// its subscription, so that clients take as little as they can of the machine.
 type stream struct {
-	nc    *nats.Conn
-	inbox string
-	sub   *nats.Subscription
-	data  []byte // of each request: when it was due, twice
+	nc     *nats.Conn
+	inbox  string
+	sub    *nats.Subscription
+	singly bool // one client: what is due before its last answer came is sent then
 
 	mu      sync.Mutex
+	data    []byte // of each request: when it was due, twice
 	load    load
-	waiting int // for so many answers
+	waiting int         // for so many answers
+	late    []time.Time // requests that were due and are not sent yet
 }
 
-func newStream(nc *nats.Conn, size int) (*stream, error) {
-	s := &stream{nc: nc, inbox: nc.NewInbox(), data: make([]byte, max(size, 2*stampSize))}
+func newStream(nc *nats.Conn, o order) (*stream, error) {
+	s := &stream{nc: nc, inbox: nc.NewInbox(), singly: o.Singly, data: make([]byte, max(o.Size, 2*stampSize))}
 	var err error
 	s.sub, err = nc.Subscribe(s.inbox, s.receive)
 	return s, err
 }
 
-// send sends the request that was due at a time. One goroutine sends.
+// send sends the request that was due at a time.
 func (s *stream) send(due time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.singly && s.waiting > 0 {
+		s.late = append(s.late, due)
+		return
+	}
+	s.publish(due)
+}
+
+func (s *stream) publish(due time.Time) {
 	stamp(s.data, due)
 	stamp(s.data[stampSize:], due) // a worker that tells when it began writes over the first
-	s.mu.Lock()
-	s.waiting++
-	s.mu.Unlock()
 	if err := s.nc.PublishRequest(subject, s.inbox, s.data); err != nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.waiting--
 		s.load.count(err, 0)
+		return
 	}
+	s.waiting++
 }
 
 // receive counts an answer.
 func (s *stream) receive(m *nats.Msg) {
 	now := time.Now()
-	err := check(m, len(s.data))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.waiting--
-	if err != nil {
+	if err := check(m, len(s.data)); err != nil {
 		s.load.count(err, 0)
-		return
+	} else {
+		due := stamped(m.Data[stampSize:])
+		s.load.count(nil, now.Sub(due))
+		if began := stamped(m.Data); began.After(due) {
+			s.load.Wait.count(began.Sub(due))
+		}
 	}
-	due := stamped(m.Data[stampSize:])
-	s.load.count(nil, now.Sub(due))
-	if began := stamped(m.Data); began.After(due) {
-		s.load.Wait.count(began.Sub(due))
+	if len(s.late) > 0 {
+		s.publish(s.late[0])
+		s.late = s.late[1:]
 	}
 }
 
@@ -73,8 +84,8 @@ func (s *stream) end(until time.Time) load {
 	_ = s.sub.Unsubscribe() // an error: the connection is closed, and the subscription with it
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.waiting > 0 {
-		s.load.Failed += s.waiting
+	if n := s.waiting + len(s.late); n > 0 {
+		s.load.Failed += n
 		s.load.Fault = "no answer"
 	}
 	return s.load
@@ -83,7 +94,7 @@ func (s *stream) end(until time.Time) load {
 func (s *stream) unanswered() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.waiting
+	return s.waiting + len(s.late)
 }
 
 // openLoop sends at a rate: requests arrive at random at each URL, whose streams
@@ -91,7 +102,7 @@ func (s *stream) unanswered() int {
 func (c *crew) openLoop(ctx context.Context, began time.Time, o order) (load, error) {
 	streams := make([][]*stream, c.urls)
 	for i, nc := range c.connections {
-		s, err := newStream(nc, o.Size)
+		s, err := newStream(nc, o)
 		if err != nil {
 			return load{}, err
 		}
