@@ -65,7 +65,7 @@ func (n *Node) carry(e *dispatch.Effect) {
 		if t, mine := e.Task.(*Task); mine {
 			w.dropped(t)
 		} else {
-			n.view.dropped(e.Task)
+			n.view.dropped(e.Task.(*guest))
 		}
 
 	case dispatch.Ask:

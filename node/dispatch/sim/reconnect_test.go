@@ -56,6 +56,26 @@ func TestReconnectTwice(t *testing.T) {
 	}
 }
 
+// A READY that was sent before a guest came frees a worker of it whose origin has gone
+// meanwhile: for the node it is one of after, and the next task comes too soon.
+func TestReadyFromBeforeADroppedGuest(t *testing.T) {
+	o := kindly(2)
+	o.Local = Between(5*time.Millisecond, 5*time.Millisecond)
+	w := New(o)
+	k := w.AddWorkers(w.Node(1), "", 1, 1)[0]
+	run(t, w, 100*time.Millisecond)
+	k.Ready()
+	guest := w.Request(w.Node(0), dispatch.Request{})
+	run(t, w, 3*time.Millisecond) // it is dispatched, the READY not there yet
+	w.Leave(w.Node(0))
+	run(t, w, 3*time.Millisecond)
+	own := w.Request(w.Node(1), dispatch.Request{})
+	report(t, w, w.Settle(12*second))
+	if guest.Runs != 1 || own.Runs != 1 || own.Answers != 1 {
+		t.Errorf("%+v\n%+v\n%s", *guest, *own, w.Log())
+	}
+}
+
 // A dispatch to a worker that has gone without a word comes back, unharmed.
 func TestUndelivered(t *testing.T) {
 	w := New(kindly(1))

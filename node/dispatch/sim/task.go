@@ -50,6 +50,7 @@ type guest struct {
 	task    *Task
 	origin  *Node
 	attempt mesh.Attempt
+	dropped time.Duration // when its origin was found to be gone; 0: it was not
 }
 
 func (g *guest) String() string { return fmt.Sprintf("guest %d of %s", g.task.ID, g.origin.name) }

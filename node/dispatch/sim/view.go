@@ -115,9 +115,10 @@ func (v *view) depart(inbox string, s *seen) {
 }
 
 // dropped takes a guest back that nobody waits for.
-func (v *view) dropped(task any) {
+func (v *view) dropped(g *guest) {
+	g.dropped = v.node.world.now
 	for _, s := range v.workers {
-		if s.task == task {
+		if s.task == g {
 			s.task = nil
 		}
 	}

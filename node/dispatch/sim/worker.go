@@ -146,8 +146,8 @@ func (n *Node) deliver(e *dispatch.Effect) {
 // receive takes a dispatch in. A second one beside the task in hand is wrong,
 // save in cases that no node can prevent, in which the node had rightly taken
 // the first one back, and a READY from before it then said that the worker is
-// free: its time was over; or it was meant for, or came over, a connection of
-// the worker that has ended since.
+// free: its time was over; or its origin was gone; or it was meant for, or came
+// over, a connection of the worker that has ended since.
 func (k *Worker) receive(p *parcel) {
 	w := k.world
 	if k.gone {
@@ -159,7 +159,9 @@ func (k *Worker) receive(p *parcel) {
 	}
 	for _, former := range append([]*parcel{k.hand}, k.queue...) {
 		timedOut := former.due > 0 && former.due <= p.sent
-		if !timedOut && !former.stray && former.over == k.connection {
+		g, _ := former.message.(*guest)
+		dropped := g != nil && g.dropped > 0 && g.dropped <= p.sent
+		if !timedOut && !dropped && !former.stray && former.over == k.connection {
 			w.fail("G1: %s got %v while it had %v in hand", k.inbox, p.message, former.message)
 		}
 	}
