@@ -58,6 +58,10 @@ type PeerView struct {
 	Reachable   bool
 	RoundTrip   time.Duration // there and back, smoothed; 0: not measured yet
 	Services    []Load        // workers, idle and waiting as last reported
+
+	// Doubted is the services of which it failed task after task, and how many it may
+	// have at a time: one, to try it, or none for a while; see Judge.
+	Doubted map[string]int
 }
 
 // Views returns what is known of the peers that have not left, in order of name.
@@ -70,6 +74,15 @@ func (ps *Peers) Views() []PeerView {
 		v := PeerView{Name: p.Name, Incarnation: p.Incarnation, Outstanding: p.Outstanding, Reachable: !p.unreachable, RoundTrip: p.roundTrip}
 		for _, l := range p.loads {
 			v.Services = append(v.Services, Load{Service: l.service, Workers: l.workers, Idle: l.idle, Waiting: l.waiting})
+			if l.aside > 0 || l.failures >= asideStreak {
+				if v.Doubted == nil {
+					v.Doubted = make(map[string]int)
+				}
+				v.Doubted[l.service] = 1
+				if l.aside > 0 {
+					v.Doubted[l.service] = 0
+				}
+			}
 		}
 		views = append(views, v)
 	}

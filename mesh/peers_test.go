@@ -268,3 +268,26 @@ func TestPeersViews(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 }
+
+// Who is put aside, and then tried, is seen.
+func TestPeersDoubted(t *testing.T) {
+	ps := newPeers()
+	p, _ := ps.Heard(0, "a", 1)
+	p.State(0, stateOf(1, 3, 3, 0), me)
+	see := func(when string, most int, doubted bool) {
+		t.Helper()
+		if got, is := ps.Views()[0].Doubted[""]; got != most || is != doubted {
+			t.Errorf("%s: at most %d, doubted %v", when, got, is)
+		}
+	}
+	see("at first", 0, false)
+	until := time.Duration(0)
+	for range asideStreak {
+		until = ps.Judge(0, p, "", true, true)
+	}
+	see("aside", 0, true)
+	ps.TryAgain(until)
+	see("to be tried", 1, true)
+	ps.Judge(until, p, "", true, false)
+	see("after a success", 0, false)
+}

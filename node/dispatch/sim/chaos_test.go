@@ -1,12 +1,9 @@
 package sim
 
 import (
-	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
 
-	"github.com/brokermesh/brokermesh/mesh"
 	"github.com/brokermesh/brokermesh/node/dispatch"
 )
 
@@ -185,70 +182,4 @@ func (c *chaos) play() error {
 		return err
 	}
 	return burst(c.World, "")
-}
-
-// burst checks that every idle worker of the mesh can be reached from each node
-// at once: no node holds a task against a peer that has none.
-func burst(w *World, service string) error {
-	for _, n := range w.Nodes() {
-		if !n.Up() {
-			continue
-		}
-		idle := 0
-		for _, p := range w.Nodes() {
-			if p.Up() {
-				idle += p.Core().Capacity(0, service, "").Idle
-			}
-		}
-		for range idle {
-			w.Request(n, dispatch.Request{Service: service})
-		}
-		if err := w.Run(w.Now()); err != nil {
-			return err
-		}
-		waiting, far := n.Core().Capacity(0, service, "").Waiting, time.Millisecond // as it is taken for, until it is measured
-		for _, p := range n.Core().Peers() {
-			far = max(far, p.RoundTrip)
-		}
-		if stay := stays(w, n, service, far); waiting > stay {
-			return fmt.Errorf("%s can reach only %d of %d idle workers; %d tasks may stay", n.Name(), idle-waiting, idle, stay)
-		}
-		returned := n.Core().Stats().Returned
-		if err := w.Settle(6 * time.Second); err != nil {
-			return err
-		}
-		if again := n.Core().Stats().Returned - returned; again > 0 && w.opt.Config.AttemptTimeout == 0 && far < 5*time.Millisecond { // far away more is sent than is idle now
-			return fmt.Errorf("%s got %d tasks back from idle workers", n.Name(), again)
-		}
-	}
-	return nil
-}
-
-// stays is how many tasks may wait at an idle node at most: what it, or it and the
-// peers near it, do sooner than those that are far could.
-func stays(w *World, n *Node, service string, far time.Duration) int {
-	own := n.Core().Capacity(0, service, "")
-	home := mesh.Home{Workers: own.Workers, ServiceTime: own.ServiceTime}
-	around, trip := home, make(map[string]time.Duration)
-	nearest := far
-	for _, p := range n.Core().Peers() {
-		trip[p.Name] = p.RoundTrip
-		serves := slices.ContainsFunc(p.Services, func(l mesh.Load) bool { return l.Service == service && l.Workers > 0 })
-		if serves && p.RoundTrip > 0 {
-			nearest = min(nearest, p.RoundTrip)
-		}
-	}
-	near := 2*nearest + 500*time.Microsecond
-	if far <= near {
-		return home.Keep(far)
-	}
-	for _, p := range w.Nodes() {
-		if l := p.Core().Capacity(0, service, ""); p != n && p.Up() && trip[p.Name()] <= near && l.ServiceTime > 0 {
-			around.Workers += l.Workers
-			if around.ServiceTime == 0 || l.ServiceTime < around.ServiceTime {
-				around.ServiceTime = l.ServiceTime // the fastest
-			}
-		}
-	}
-	return max(home.Keep(far), around.Keep(far))
 }
