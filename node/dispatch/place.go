@@ -25,7 +25,7 @@ func (c *Core) settleBy(now time.Duration, t *task, r mesh.Route, fx []Effect) [
 	}
 	if s.queue.n == 0 && !t.here {
 		if r.Peer == nil {
-			r = c.route(now, s, t)
+			r = c.route(now, s, t, t.lasts())
 		}
 		if r.Peer != nil {
 			return c.delegate(now, t, r, fx)
@@ -108,16 +108,17 @@ func (c *Core) overflow(now time.Duration, s *service, fx []Effect) []Effect {
 }
 
 // route finds a peer for one more task of the service than wait: t, or nil, one that
-// there is no room for.
-func (c *Core) route(now time.Duration, s *service, t *task) mesh.Route {
+// there is no room for. It lasts so long; but if others wait that may go, the first of
+// them goes where there is no worker, and what counts is how long that lasts.
+func (c *Core) route(now time.Duration, s *service, t *task, lasts time.Duration) mesh.Route {
 	if c.alone {
 		return mesh.Route{}
 	}
 	h := c.home(now, s)
 	h.Waiting = s.queue.n + 1
-	h.Excess, h.Final, h.Full, h.Lasts = h.Waiting, false, t == nil, c.cfg.QueueTimeout
-	if t != nil {
-		h.Final, h.Lasts = t.final(), t.lasts()
+	h.Excess, h.Final, h.Full = h.Waiting, t != nil && t.final(), t == nil
+	if s.queue.free.head == nil {
+		h.Lasts = lasts
 	}
 	c.view = h
 	return c.peers.Overflow(now, s.name, h, c.random)

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/brokermesh/brokermesh/mesh"
@@ -71,7 +72,7 @@ func (c *Core) room(now time.Duration, s *service, r Request) (way mesh.Route, f
 		return way, "", 0
 	}
 	if !r.Here && !c.leaving && (!c.draining || c.last > 0) {
-		way = c.route(now, s, nil)
+		way = c.route(now, s, nil, cmp.Or(r.Timeout, c.cfg.QueueTimeout))
 	}
 	switch {
 	case way.Peer != nil:

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"testing"
 	"time"
 
@@ -8,9 +9,11 @@ import (
 )
 
 // edge is a world in which all workers, of 100 tasks a second, are at one node, n1.
-// n0 has none.
-func edge(t *testing.T, hooks func(*World, *Hooks)) *World {
+// n0 has none. Each has room for so many that wait; 0: for as many as by default.
+func edge(t *testing.T, room int, hooks func(*World, *Hooks)) *World {
 	o := kindly(2)
+	o.Config = dispatch.DefaultConfig()
+	o.Config.QueueLimit = cmp.Or(room, o.Config.QueueLimit)
 	o.Work = Between(40e6, 40e6)
 	w := New(o)
 	if hooks != nil {
@@ -27,7 +30,7 @@ func TestBurstWithoutWorkers(t *testing.T) {
 	for _, timeout := range []time.Duration{0, 7 * second} {
 		var again func()
 		own := make(map[*Task]bool)
-		w := edge(t, func(w *World, hooks *Hooks) {
+		w := edge(t, 0, func(w *World, hooks *Hooks) {
 			again = func() { own[w.Request(w.Node(1), dispatch.Request{Timeout: 20 * second})] = true }
 			hooks.Answered = func(k *Task) {
 				if own[k] && w.Now() < 20*second {
@@ -64,15 +67,19 @@ func TestFloodWithoutWorkers(t *testing.T) {
 		timeout    time.Duration
 		own, flood int     // a second
 		want       float64 // the part of the own that is done
+		room       int
 	}{
-		{0, 90, 60, 0.95},
-		{0, 80, 200, 0.9},
-		{0, 50, 300, 0.8},
-		{2 * second, 90, 60, 0.95},
-		{2 * second, 80, 200, 0.9},
-		{2 * second, 50, 300, 0.5},
+		{0, 90, 60, 0.95, 0},
+		{0, 80, 200, 0.9, 0},
+		{0, 50, 300, 0.8, 0},
+		{2 * second, 90, 60, 0.95, 0},
+		{2 * second, 80, 200, 0.9, 0},
+		{2 * second, 50, 300, 0.5, 0},
+		{2 * second, 80, 200, 0.9, 300},
+		{2 * second, 50, 300, 0.5, 300},
+		{2 * second, 80, 1000, 0.9, 300},
 	} {
-		w := edge(t, nil)
+		w := edge(t, c.room, nil)
 		var own, flood []*Task
 		for range 30 {
 			for i, at := range []struct {
