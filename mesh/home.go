@@ -94,11 +94,11 @@ const (
 	keepLate   = 0.6
 )
 
-// wait is how long a task waits here for so many others to be started, one each place.
+// Wait is how long a task waits here for so many others to be started, one each place.
 // Without workers it would for ever: so it joins any queue in which its turn,
 // which is by age, comes in half of the time that it has. The other half is for the
 // peer's own clients: guests make no queue longer than that.
-func (h Home) wait(tasks int, place time.Duration) time.Duration {
+func (h Home) Wait(tasks int, place time.Duration) time.Duration {
 	if h.Workers == 0 {
 		return h.Lasts / 2
 	}

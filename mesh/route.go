@@ -118,17 +118,17 @@ func (ps *Peers) overflow(now time.Duration, h Home, random *rand.Rand, loads, b
 			here = there
 		}
 		wait := time.Duration((1 - expected) * float64(there))
-		if there <= 0 || wait+h.detour(roundTrip, wait) >= h.wait(h.Waiting-1, here) {
+		if there <= 0 || wait+h.detour(roundTrip, wait) >= h.Wait(h.Waiting-1, here) {
 			continue
 		}
 		if !l.joinable(now, roundTrip) {
 			later = true
 		} else if shortest.Peer == nil || roundTrip+wait < least {
-			shortest, least = Route{Peer: p, Keep: keep, Youngest: h.youngest(roundTrip), Patience: h.wait(h.Waiting, here)}, roundTrip+wait
+			shortest, least = Route{Peer: p, Keep: keep, Youngest: h.youngest(roundTrip), Patience: h.Wait(h.Waiting, here)}, roundTrip+wait
 		}
 	}
 	if o, ok := choose(ps.best().of, random); ok {
-		return Route{Peer: o.peer, Keep: o.keep, Youngest: h.youngest(o.roundTrip), Patience: h.wait(h.Waiting, h.Pace())}, true
+		return Route{Peer: o.peer, Keep: o.keep, Youngest: h.youngest(o.roundTrip), Patience: h.Wait(h.Waiting, h.Pace())}, true
 	}
 	shortest.Later = shortest.Peer == nil && later
 	return shortest, false

@@ -115,7 +115,8 @@ func (c *Core) Returned(now time.Duration, a mesh.Attempt, losses int, fx []Effe
 		c.judgePeer(now, p, s, true)
 	}
 	h := c.home(now, s)
-	p.Refused(now, s.name, time.Duration(h.Waiting+1)*h.Pace(), t.sends >= maxSends)
+	h.Lasts = t.lasts()
+	p.Refused(now, s.name, h.Wait(h.Waiting+1, h.Pace()), t.sends >= maxSends)
 	if t.sends >= maxReturns && t.deadline == 0 && t.waitEnd <= now && s.idle.head == nil {
 		return c.refuse(now, t, mesh.CodeUnavailable, "peers give it back again and again", fx)
 	}
