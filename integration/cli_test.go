@@ -1,8 +1,11 @@
 package integration
 
 import (
+	"bufio"
 	"encoding/json"
 	"net"
+	"os"
+	"os/exec"
 	"os/signal"
 	"reflect"
 	"slices"
@@ -246,6 +249,29 @@ func TestHangUpIgnored(t *testing.T) {
 			return true
 		})
 	}
+	n.signal(syscall.SIGTERM)
+	n.awaitStatus(0)
+}
+
+// Who reads the log may be gone first, as with "| tee": the node drains all the same.
+func TestLogIsGone(t *testing.T) {
+	path, err := binary()
+	if err != nil {
+		t.Fatalf("build brokermesh: %v", err)
+	}
+	log, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := startCmd(t, "DC1", func(cmd *exec.Cmd) {
+		cmd.Env, cmd.ExtraFiles = append(os.Environ(), nodeEnv("DC1")...), []*os.File{write}
+	}, "sh", "-c", `exec "$0" node >&3 2>&3 3>&-`, path)
+	_ = write.Close()
+	lines := bufio.NewScanner(log)
+	for ready := false; !ready && lines.Scan(); {
+		ready = strings.Contains(lines.Text(), `"node ready"`)
+	}
+	_ = log.Close()
 	n.signal(syscall.SIGTERM)
 	n.awaitStatus(0)
 }

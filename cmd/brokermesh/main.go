@@ -34,6 +34,11 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
+// outliveLog has a log that nobody reads any more not end the process. When a terminal is
+// closed, what the log was piped to may be gone before the node is. (It is caught, not
+// ignored: commands that the process starts have it as ever.)
+func outliveLog() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
+
 // run runs the command line and returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := &cobra.Command{

@@ -28,6 +28,7 @@ sh has started goes on. With "exec" before it the command takes the place of the
 ` + variables(),
 		Args: noArguments("; it is configured by variables, see --help"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			outliveLog()
 			cfg, err := node.ConfigFromEnv()
 			cfg.Logger = cfg.NewLogger(cmd.ErrOrStderr())
 			if err != nil {

@@ -54,6 +54,7 @@ process is killed).
 ` + connectionVariables,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			outliveLog()
 			w.log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 			if err := w.prepare(args); err != nil {
 				return err
