@@ -32,6 +32,7 @@ type peerLoad struct {
 
 	closed time.Duration // until when its queue gets none; see refused
 	wary   bool          // the last task for its queue, or the like, came back
+	full   time.Duration // until when there is taken to be no room in its queue
 }
 
 // report is the part of a State or Capacity message that concerns one service.

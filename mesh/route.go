@@ -97,6 +97,9 @@ func (ps *Peers) overflow(now time.Duration, h Home, random *rand.Rand, loads, b
 			}
 		}
 		sure, expected := l.slots(now, roundTrip, float64(h.Excess), float64(excess-l.excess))
+		if l.full > now { // what comes before a worker is done finds no room
+			expected = min(expected, sure)
+		}
 		if l.stale(now) {
 			sure = min(sure, 0)
 		}

@@ -52,10 +52,10 @@ func burst(w *World, service string) error {
 		if stay := stays(w, n, service); waiting > stay+spared {
 			return fmt.Errorf("%s can reach only %d of %d idle workers; %d tasks may stay, %d for peers that failed", n.Name(), idle-waiting, idle, stay, spared)
 		}
-		if err := w.Settle(6 * time.Second); err != nil {
+		if err := settle(w, 6*time.Second); err != nil {
 			return err
 		}
-		if again := vain(); again > 0 {
+		if again := vain(); again > 0 && w.opt.Config.AttemptTimeout == 0 { // a task whose attempt takes too long takes another worker
 			return fmt.Errorf("%s got %d tasks back from idle workers", n.Name(), again)
 		}
 	}
@@ -81,15 +81,16 @@ const unmeasured = time.Millisecond
 func sentInVain(w *World, n *Node, service string) func() (again int) {
 	near := make(map[string]*sentTo)
 	for _, p := range n.Core().Peers() {
-		c, roundTrip := w.named(p.Name).Core().Capacity(0, service, ""), cmp.Or(p.RoundTrip, unmeasured)
+		c, roundTrip := capacity(w.named(p.Name), service), cmp.Or(p.RoundTrip, unmeasured)
 		if c.Workers > 0 && (c.ServiceTime == 0 || roundTrip <= c.ServiceTime) {
 			near[p.Name] = &sentTo{idle: c.Idle, pace: c.ServiceTime / time.Duration(c.Workers), roundTrip: roundTrip}
 		}
 	}
-	at, sent, before := w.Now(), make(map[mesh.Attempt]*sentTo), w.opt.Hooks.Effect
+	at, over, sent, before := w.Now(), false, make(map[mesh.Attempt]*sentTo), w.opt.Hooks.Effect
 	w.opt.Hooks.Effect = func(from *Node, e *dispatch.Effect) {
+		over = over || w.Now() > at || from != n // who may have had news for this one, in a world without delays
 		switch to := near[e.To]; {
-		case e.Do == dispatch.Delegate && from == n && to != nil && w.Now() > at:
+		case e.Do == dispatch.Delegate && from == n && to != nil && over:
 			to.overtake++
 		case e.Do == dispatch.Delegate && from == n && to != nil:
 			sent[e.Attempt] = to
@@ -97,7 +98,7 @@ func sentInVain(w *World, n *Node, service string) func() (again int) {
 			if wait := time.Duration(to.tasks-to.idle) * to.pace; 0 < wait && wait <= to.roundTrip+e.Patience { // it is queued
 				to.overtake++
 			}
-		case e.Do == dispatch.Return && e.Losses == 0:
+		case e.Do == dispatch.Return:
 			full := from.Core().Capacity(0, service, "").Waiting >= w.opt.Config.QueueLimit
 			if to := sent[e.Task.(*guest).attempt]; to != nil && !full {
 				to.back++
@@ -116,10 +117,20 @@ func sentInVain(w *World, n *Node, service string) func() (again int) {
 	}
 }
 
+// capacity is that of a node at rest. What takes less than the µs in which a service
+// time is told takes some time, too.
+func capacity(n *Node, service string) mesh.Capacity {
+	c := n.Core().Capacity(0, service, "")
+	if c.ServiceTime == 0 && c.Spare > 0 { // it is known
+		c.ServiceTime = 1
+	}
+	return c
+}
+
 // stays is how many tasks may wait at an idle node at most: what it, or it and the
 // peers near it, do sooner than those that are far could.
 func stays(w *World, n *Node, service string) int {
-	own := n.Core().Capacity(0, service, "")
+	own := capacity(n, service)
 	far := unmeasured
 	for _, p := range n.Core().Peers() {
 		far = max(far, p.RoundTrip)
@@ -139,7 +150,7 @@ func stays(w *World, n *Node, service string) int {
 		return home.Keep(far)
 	}
 	for _, p := range w.Nodes() {
-		if l := p.Core().Capacity(0, service, ""); p != n && p.Up() && trip[p.Name()] <= near && l.ServiceTime > 0 {
+		if l := capacity(p, service); p != n && p.Up() && trip[p.Name()] <= near && l.ServiceTime > 0 {
 			around.Workers += l.Workers
 			if around.ServiceTime == 0 || l.ServiceTime < around.ServiceTime {
 				around.ServiceTime = l.ServiceTime // the fastest

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/brokermesh/brokermesh/node/dispatch"
@@ -178,8 +179,24 @@ func (c *chaos) play() error {
 			c.Cut(k.Connection(), 0)
 		}
 	}
-	if err := c.Settle(15 * time.Second); err != nil {
+	if err := settle(c.World, 15*time.Second); err != nil {
 		return err
 	}
 	return burst(c.World, "")
+}
+
+// settle is World.Settle, once all is answered where attempts have a time: each one of
+// a task may wait for workers that are still at those whose time is over.
+func settle(w *World, within time.Duration) error {
+	w.Heal()
+	busy := func(n *Node) bool { return n.Up() && !n.Core().Drained() }
+	for range 60 {
+		if w.opt.Config.AttemptTimeout == 0 || !slices.ContainsFunc(w.Nodes(), busy) {
+			break
+		}
+		if err := w.Run(w.Now() + time.Second); err != nil {
+			return err
+		}
+	}
+	return w.Settle(within)
 }

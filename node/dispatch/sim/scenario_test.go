@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -178,4 +179,39 @@ func TestReorder(t *testing.T) {
 		run(t, w, 15*time.Millisecond)
 	}
 	finish(t, w, tasks)
+}
+
+// A peer that failed task after task gets one to try, which the burst allows for, and
+// with the success all that it can do.
+func TestPeerThatFailed(t *testing.T) {
+	o, hang := kindly(2), true
+	o.Config = dispatch.DefaultConfig()
+	o.Config.AttemptTimeout, o.Config.MaxAttempts = 50*time.Millisecond, 1
+	o.Work = func(*rand.Rand) time.Duration {
+		if hang {
+			return second
+		}
+		return 20 * time.Millisecond
+	}
+	w := New(o)
+	w.AddWorkers(w.Node(0), "", 1, 1)
+	w.AddWorkers(w.Node(1), "", 9, 1)
+	run(t, w, second)
+	doubted := func() int { return len(w.Node(0).thinks(w.Node(1)).Doubted) }
+	for range 10 {
+		if doubted() == 0 {
+			w.Request(w.Node(0), dispatch.Request{})
+			run(t, w, 20*time.Millisecond)
+		}
+	}
+	report(t, w, w.Settle(12*second))
+	if doubted() == 0 {
+		t.Fatal("it is not put aside")
+	}
+	hang = false
+	report(t, w, burst(w, ""))
+	if doubted() > 0 {
+		t.Errorf("%+v", *w.Node(0).thinks(w.Node(1)))
+	}
+	report(t, w, burst(w, ""))
 }
