@@ -146,14 +146,9 @@ func (p *Peer) Free(service string) int {
 // Refused notes that the peer gave a task back, one that waits so long here; anyway says
 // that it would have been queued there if there were room. See peerLoad.refused.
 func (p *Peer) Refused(now time.Duration, service string, wait time.Duration, anyway bool) {
-	l := p.find(service)
-	if l == nil {
-		return
+	if l := p.find(service); l != nil {
+		l.refused(now, wait, anyway)
 	}
-	if anyway {
-		wait, l.full = longestPause*evenness, now+longestPause
-	}
-	l.refused(now, wait)
 }
 
 // Left reports whether the peer said goodbye. It gets no more tasks, and nothing

@@ -77,9 +77,15 @@ func (l *peerLoad) free() int {
 // known of its queue is wrong then: it is longer, or full, of which nothing is in its
 // reports. A node that is short of time knows least, and would spend what it has on
 // moving tasks to and fro. So the queue gets none for the part of that wait by which it
-// may be longer anyway, then one to try it. Idle workers get tasks all the same.
-func (l *peerLoad) refused(now, wait time.Duration) {
-	l.wary, l.closed = true, max(l.closed, now+min(wait/evenness, longestPause))
+// may be longer anyway, then one to try it; for the longest pause if only want of room
+// explains it, anyway. Idle workers get tasks all the same.
+func (l *peerLoad) refused(now, wait time.Duration, anyway bool) {
+	pause := min(wait/evenness, longestPause)
+	if anyway {
+		pause = longestPause
+		l.full = now + pause
+	}
+	l.wary, l.closed = true, max(l.closed, now+pause)
 }
 
 // longestPause is for how long a queue gets no task because one came back.
