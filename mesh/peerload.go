@@ -12,15 +12,8 @@ type peerLoad struct {
 	peer    *Peer
 	service string
 
-	sequence    uint64 // of the report
-	heard       time.Duration
-	workers     int
-	idle        int
-	waiting     int
-	excess      int
-	serviceTime time.Duration
-	spare       float64 // tasks a second
-	demand      float64
+	report
+	heard time.Duration // when it came
 
 	outstanding int    // tasks sent and not answered
 	onWay       int    // of these: not in the report yet
@@ -41,16 +34,14 @@ type report struct {
 	workers, idle, waiting int
 	excess                 int
 	serviceTime            time.Duration
-	spare, demand          float64
+	spare, demand          float64 // tasks a second
 }
 
+// take takes a report that is newer than the last.
 func (l *peerLoad) take(now time.Duration, r report) {
-	if r.sequence <= l.sequence {
-		return
+	if r.sequence > l.sequence {
+		l.report, l.heard = r, now
 	}
-	l.sequence, l.heard = r.sequence, now
-	l.workers, l.idle, l.waiting, l.excess = r.workers, r.idle, r.waiting, r.excess
-	l.serviceTime, l.spare, l.demand = r.serviceTime, r.spare, r.demand
 }
 
 // trusted is how many tasks the peer may have after its failures: none if it is

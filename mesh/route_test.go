@@ -151,7 +151,7 @@ func TestOverflowShare(t *testing.T) {
 		{10000, 0, 0, 40 / 10001.0},
 		{10000, 4999, 0, 40 * 5000 / 15000.0},
 	} {
-		l := peerLoad{workers: 100, idle: 40, demand: c.demand}
+		l := peerLoad{report: report{workers: 100, idle: 40, demand: c.demand}}
 		if sure, expected := l.slots(0, 2*ms, c.excess, c.others); math.Abs(sure-c.want) > 1e-9 || sure != expected {
 			t.Errorf("with demand %v, %v waiting here and %v there: %v and %v slots, want %v", c.demand, c.excess, c.others, sure, expected, c.want)
 		}
