@@ -36,7 +36,7 @@ func (p *Peer) State(now time.Duration, s State, name string) {
 	if s.Sequence <= p.sequence {
 		return
 	}
-	if (s.Leaving || s.Region != p.region) && p.peers != nil {
+	if s.Leaving || s.Region != p.region {
 		p.peers.changed = true
 	}
 	p.sequence, p.region, p.draining, p.left = s.Sequence, s.Region, s.Draining, s.Leaving
@@ -52,7 +52,7 @@ func (p *Peer) State(now time.Duration, s State, name string) {
 	}
 	p.loads = slices.DeleteFunc(p.loads, func(l *peerLoad) bool {
 		empty := l.workers == 0 && l.waiting == 0 && l.outstanding == 0
-		if empty && p.peers != nil {
+		if empty {
 			p.peers.drop(l)
 		}
 		return empty
@@ -98,7 +98,7 @@ func (p *Peer) Answered(service string, number uint64) {
 
 // Took notes the number of a task that came from the peer.
 func (p *Peer) Took(number uint64) {
-	if p.received == 0 && number > 0 && p.peers != nil {
+	if p.received == 0 && number > 0 {
 		p.peers.senders = append(p.peers.senders, p)
 	}
 	p.received = max(p.received, number)
@@ -129,9 +129,7 @@ func (p *Peer) Told(now time.Duration) {
 		p.roundTrip += (measured - before) / 8
 	}
 	p.asking = false
-	if p.peers != nil {
-		p.peers.measured(before, p.roundTrip)
-	}
+	p.peers.measured(before, p.roundTrip)
 }
 
 // Free returns how many more tasks of the service the peer could start at once.
@@ -184,9 +182,7 @@ func (p *Peer) load(service string) *peerLoad {
 	if !ok {
 		l := &peerLoad{peer: p, service: service}
 		p.loads = slices.Insert(p.loads, i, l)
-		if p.peers != nil {
-			p.peers.add(l)
-		}
+		p.peers.add(l)
 	}
 	return p.loads[i]
 }

@@ -97,14 +97,14 @@ func (ps *Peers) Remove(p *Peer) {
 	ps.forget(p)
 }
 
-// forget takes a peer's loads out of the table. Those that hold the peer still
-// may count on.
+// forget takes a peer out of the table. Those that hold the peer still may count
+// on, in a table of its own.
 func (ps *Peers) forget(p *Peer) {
 	for _, l := range p.loads {
 		ps.drop(l)
 	}
 	ps.senders = slices.DeleteFunc(ps.senders, func(q *Peer) bool { return q == p })
-	ps.nearest, p.peers = 0, nil
+	ps.nearest, p.peers = 0, new(Peers)
 }
 
 // Heard takes any sign of life of a peer and returns its entry. A name that is
