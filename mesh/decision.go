@@ -69,9 +69,9 @@ func inMS(d time.Duration) float64 { return float64(d) / float64(time.Millisecon
 // if there is none, those with expected ones. It chose from the first two near ones.
 // Without any, a task that goes joins a queue.
 func (ps *Peers) Candidates(to []Candidate) (n int) {
-	best := ps.best()
-	for i, o := range best.of[:min(len(best.of), len(to))] {
-		to[i] = Candidate{Peer: o.peer.Name, Slots: o.slots, Sure: best.sure, RoundTripMS: inMS(o.roundTrip)}
+	offers, sure := ps.best()
+	for i, o := range offers[:min(len(offers), len(to))] {
+		to[i] = Candidate{Peer: o.peer.Name, Slots: o.slots, Sure: sure, RoundTripMS: inMS(o.roundTrip)}
 	}
-	return len(best.of)
+	return len(offers)
 }

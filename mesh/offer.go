@@ -36,20 +36,14 @@ func (ps *Peers) offer(o offer, sure, final bool) (rank int) {
 	return rank
 }
 
-// ranked is the offers of one rank.
-type ranked struct {
-	of   []offer
-	sure bool
-}
-
-// best returns the offers of the best rank that has any.
-func (ps *Peers) best() ranked {
+// best returns the offers of the best rank that has any; sure is of idle workers.
+func (ps *Peers) best() (offers []offer, sure bool) {
 	for rank, offers := range ps.offers {
 		if len(offers) > 0 {
-			return ranked{offers, rank == ownSure || rank == awaySure}
+			return offers, rank == ownSure || rank == awaySure
 		}
 	}
-	return ranked{}
+	return nil, false
 }
 
 // choices is among how many peers the one that gets a task is chosen.

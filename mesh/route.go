@@ -116,10 +116,7 @@ func (ps *Peers) overflow(now time.Duration, h Home, random *rand.Rand, loads, b
 		}
 		later = later || expected > 0
 		there := pace(l.serviceTime, l.workers)
-		here := h.Pace()
-		if here == 0 { // no worker, or none that has done a task
-			here = there
-		}
+		here := cmp.Or(h.Pace(), there) // without a worker, or one that has done a task, as there
 		wait := time.Duration((1 - expected) * float64(there))
 		if there <= 0 || wait+h.detour(roundTrip, wait) >= h.Wait(h.Waiting-1, here) {
 			continue
@@ -130,7 +127,8 @@ func (ps *Peers) overflow(now time.Duration, h Home, random *rand.Rand, loads, b
 			shortest, least = Route{Peer: p, Keep: keep, Youngest: h.youngest(roundTrip), Patience: h.Wait(h.Waiting, here)}, roundTrip+wait
 		}
 	}
-	if o, ok := choose(ps.best().of, random); ok {
+	offers, _ := ps.best()
+	if o, ok := choose(offers, random); ok {
 		return Route{Peer: o.peer, Keep: o.keep, Youngest: h.youngest(o.roundTrip), Patience: h.Wait(h.Waiting, h.Pace())}, true
 	}
 	shortest.Later = shortest.Peer == nil && later

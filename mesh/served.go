@@ -103,10 +103,7 @@ func (ps *Peers) sort() {
 	clear(ps.byService)
 	for _, p := range ps.list {
 		for _, l := range p.loads {
-			s := ps.byService[l.service]
-			list := s.of(p)
-			*list = append(*list, l)
-			ps.byService[l.service] = s
+			ps.add(l)
 		}
 	}
 }
