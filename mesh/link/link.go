@@ -124,7 +124,7 @@ const (
 	Held                        // a peer asks about Attempts
 	State                       // State, Incarnation
 	Answered                    // a peer's answer: Attempt
-	Returned                    // a task comes back undone: Attempt, Losses, Reason
+	Returned                    // a task comes back undone: Attempt, Losses
 	Unreachable                 // a delegation found no subscriber: Attempt
 	NotHeld                     // answer to a question: Peer, Attempts
 	Unanswered                  // a question found no subscriber: Peer
@@ -143,7 +143,6 @@ type Event struct {
 	Attempts    []mesh.Attempt
 	Peer        string
 	Token       string
-	Reason      string
 	Losses      int
 	Nobody      bool
 }
@@ -209,7 +208,7 @@ func (l *Link) readReply(e Event, rest string) (Event, error) {
 			e.Kind = Unreachable
 		case refusal != "":
 			e.Kind = Returned
-			e.Losses, e.Reason, err = parseRefusal(refusal)
+			e.Losses, err = parseRefusal(refusal)
 		default:
 			e.Kind = Answered
 		}

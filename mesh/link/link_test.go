@@ -157,7 +157,7 @@ func TestDelegate(t *testing.T) {
 		back := p.dc1.read(link.Returned)
 		want(t, "attempt", back.Attempt, attempt(1))
 		want(t, "losses", back.Losses, 4)
-		want(t, "reason", back.Reason, "no idle worker; at all")
+		want(t, "refusal", back.Message.Header.Get(mesh.HeaderRefusal), "4;no idle worker; at all")
 		want(t, "subject", back.Message.Subject, answer.Message.Subject) // always the same
 
 		must(t, got.Message.Respond([]byte("by hand")))

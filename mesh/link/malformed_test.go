@@ -71,7 +71,7 @@ func TestReject(t *testing.T) {
 	must(t, p.dc1.Reject(task, mesh.CodeBadRequest, "malformed delegation"))
 	back := p.dc2.read(link.Returned)
 	want(t, "attempt", back.Attempt, attempt(1))
-	want(t, "reason", back.Reason, "malformed delegation")
+	want(t, "refusal", back.Message.Header.Get(mesh.HeaderRefusal), "0;malformed delegation")
 	want(t, "subject", back.Message.Subject+"."+back.Message.Reply, task.Reply)
 
 	stranger := p.connect()

@@ -86,13 +86,13 @@ func (l *Link) Reject(m *nats.Msg, code mesh.Code, reason string) error {
 	return l.nc.PublishMsg(&out)
 }
 
-func parseRefusal(s string) (losses int, reason string, err error) {
-	count, reason, _ := strings.Cut(s, ";")
+func parseRefusal(s string) (losses int, err error) {
+	count, _, _ := strings.Cut(s, ";") // the reason is for people
 	losses, err = strconv.Atoi(count)
 	if err != nil || losses < 0 {
-		return 0, "", fmt.Errorf("malformed refusal %q", s)
+		return 0, fmt.Errorf("malformed refusal %q", s)
 	}
-	return losses, reason, nil
+	return losses, nil
 }
 
 // Ask asks a peer which of the attempts it does not hold; with none it is a ping.
