@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/brokermesh/brokermesh/mesh"
@@ -182,15 +181,22 @@ func (c *Core) Ending(now time.Duration, client uint64) {
 	}
 }
 
-// Disconnected takes the end of a connection: its workers are gone, and the
-// tasks they had in hand are lost.
+// Disconnected takes the end of a connection: its workers are gone, which counts
+// against the tasks they had in hand.
 func (c *Core) Disconnected(now time.Duration, client uint64, fx []Effect) []Effect {
 	c.workers.notBack(client)
 	var gone []*worker
 	for w := c.workers.byClient[client]; w != nil; w = w.clientNext {
 		gone = append(gone, w)
 	}
-	return c.departed(now, gone, fx)
+	tasks, back := c.departAll(now, gone)
+	for _, t := range tasks {
+		fx = c.lost(now, t, fx)
+	}
+	for _, r := range back {
+		fx = c.Ready(now, *r, fx)
+	}
+	return fx
 }
 
 // AllDisconnected takes the end of the node's own connection to its workers, or
@@ -210,19 +216,6 @@ func (c *Core) AllDisconnected(now time.Duration, fx []Effect) []Effect {
 		c.stats.Lost++
 		t.waitEnd = now + c.cfg.QueueTimeout
 		fx = c.again(now, t, fx)
-	}
-	return fx
-}
-
-// departed forgets workers whose connection is gone, each of which counts against
-// its task.
-func (c *Core) departed(now time.Duration, gone []*worker, fx []Effect) []Effect {
-	tasks, back := c.departAll(now, gone)
-	for _, t := range tasks {
-		fx = c.lost(now, t, fx)
-	}
-	for _, r := range back {
-		fx = c.Ready(now, *r, fx)
 	}
 	return fx
 }
@@ -253,8 +246,4 @@ func (c *Core) depart(now time.Duration, w *worker) (t *task, again *Ready) {
 	}
 	c.dismiss(now, w)
 	return t, again
-}
-
-func failed(losses int) string {
-	return "given up after " + strconv.Itoa(losses) + " attempts that were lost with their workers"
 }

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/brokermesh/brokermesh/mesh"
@@ -77,7 +78,7 @@ func (c *Core) overflow(now time.Duration, s *service, fx []Effect) []Effect {
 		var h mesh.Home
 		for s.queue.n > 0 {
 			h = c.home(now, s)
-			h.Excess = c.excess(h, s)
+			h.Excess = c.excess(h)
 			c.view = h
 			r := c.peers.Overflow(now, s.name, h, c.random)
 			if r.Peer == nil {
@@ -188,10 +189,7 @@ func (c *Core) enqueue(now time.Duration, t *task) {
 }
 
 func (c *Core) dequeue(now time.Duration, t *task) {
-	t.service.queue.remove(t)
-	c.waiting--
-	c.letGo(t)
-	t.place = nowhere
+	c.takeBack(t)
 	c.changed(now)
 }
 
@@ -199,11 +197,10 @@ func (c *Core) dequeue(now time.Duration, t *task) {
 // gets no other until it answers. A peer that had it is not charged for it.
 func (c *Core) takeBack(t *task) {
 	switch t.place {
-	case waiting:
-		t.service.queue.remove(t)
-		c.waiting--
-		c.letGo(t)
-	case absent:
+	case waiting, absent:
+		if t.place == waiting {
+			t.service.queue.remove(t)
+		}
 		c.waiting--
 		c.letGo(t)
 	case running:
@@ -224,7 +221,7 @@ func (c *Core) lost(now time.Duration, t *task, fx []Effect) []Effect {
 	c.stats.Lost++
 	t.losses++
 	if t.losses >= c.cfg.MaxAttempts {
-		return c.refuse(now, t, mesh.CodeFailed, failed(t.losses), fx)
+		return c.refuse(now, t, mesh.CodeFailed, "given up after "+strconv.Itoa(t.losses)+" attempts that were lost with their workers", fx)
 	}
 	t.waitEnd = now + c.cfg.QueueTimeout
 	return c.again(now, t, fx)

@@ -3,8 +3,7 @@ package dispatch
 import "strconv"
 
 // client is who sent requests that wait, as far as one can be told from another; of
-// guests their origin.
-// It is forgotten when none of its requests waits.
+// guests their origin. It is forgotten when none of its requests waits.
 type client struct {
 	name  string
 	n     int // tasks that wait, for a worker or for another of the same id
@@ -35,13 +34,12 @@ func (c *Core) hold(t *task) {
 
 // letGo takes a task off the count.
 func (c *Core) letGo(t *task) {
+	k := t.client
 	c.waitingBytes -= t.size
-	if k := t.client; k != nil {
-		k.bytes -= t.size
-		if k.n--; k.n == 0 {
-			delete(c.clients, k.name)
-			c.spare = k
-		}
+	k.bytes -= t.size
+	if k.n--; k.n == 0 {
+		delete(c.clients, k.name)
+		c.spare = k
 	}
 	t.size, t.client = 0, nil
 }

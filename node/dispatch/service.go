@@ -71,18 +71,18 @@ func (c *Core) home(now time.Duration, s *service) mesh.Home {
 
 // excess is how many of the waiting tasks a peer may have, one that is as near
 // as they come.
-func (c *Core) excess(h mesh.Home, s *service) int {
-	if s.queue.n == 0 {
+func (c *Core) excess(h mesh.Home) int {
+	if h.Waiting == 0 {
 		return 0
 	}
-	return max(0, s.queue.n-h.Keep(c.peers.Nearest()))
+	return max(0, h.Waiting-h.Keep(c.peers.Nearest()))
 }
 
 func (c *Core) load(now time.Duration, s *service) mesh.Load {
 	h := c.home(now, s)
 	l := mesh.Load{
 		Service: s.name, Workers: s.workers, Idle: s.idle.n, Waiting: s.queue.n, Guests: s.guests,
-		Excess:    c.excess(h, s),
+		Excess:    c.excess(h),
 		ServiceMS: math.Round(float64(h.ServiceTime)/float64(time.Microsecond)) / 1000,
 		Spare:     hundredth(h.Spare()),
 		Demand:    hundredth(s.taken.Value(now)),

@@ -33,7 +33,7 @@ func (c *Core) announce(now time.Duration, fx []Effect) []Effect {
 func (c *Core) State(now time.Duration) mesh.State {
 	c.sequence++
 	for _, s := range c.services.list {
-		s.toldIdle, s.toldExcess = s.idle.n > 0, s.queue.n > 0 && c.excess(c.home(now, s), s) > 0
+		s.toldIdle, s.toldExcess = s.idle.n > 0, s.queue.n > 0 && c.excess(c.home(now, s)) > 0
 	}
 	return mesh.State{
 		Version: mesh.Version, Name: c.cfg.Name, Incarnation: c.cfg.Incarnation.String(),
@@ -80,7 +80,7 @@ func (c *Core) Capacity(now time.Duration, service, peer string) mesh.Capacity {
 		return m
 	}
 	h := c.home(now, s)
-	m.Workers, m.Idle, m.Waiting, m.Excess = s.workers, s.idle.n, s.queue.n, c.excess(h, s)
+	m.Workers, m.Idle, m.Waiting, m.Excess = s.workers, s.idle.n, s.queue.n, c.excess(h)
 	m.ServiceTime, m.Spare, m.Demand = h.ServiceTime.Truncate(time.Microsecond), hundredth(h.Spare()), hundredth(s.taken.Value(now))
 	if c.draining {
 		m.Idle, m.Spare = 0, 0
@@ -257,7 +257,7 @@ func (c *Core) Drain(now time.Duration) {
 }
 
 // Drained reports whether every task has been answered.
-func (c *Core) Drained() bool { return c.tasks.inUse() == 0 }
+func (c *Core) Drained() bool { return len(c.tasks.free) == len(c.tasks.all) }
 
 // Shut refuses all that comes from now on, also with workers idle: what they were
 // given would not be waited for. Close follows.
@@ -266,7 +266,7 @@ func (c *Core) Shut() { c.draining, c.leaving = true, true }
 // Close ends what Drain began: the tasks that are left are answered with an
 // error, guests are returned, and the goodbye is announced.
 func (c *Core) Close(now time.Duration, fx []Effect) []Effect {
-	c.draining, c.leaving = true, true
+	c.Shut()
 	for _, t := range c.tasks.all {
 		switch {
 		case t.place == nowhere:

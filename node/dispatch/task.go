@@ -91,9 +91,6 @@ func (ts *tasks) release(t *task) {
 	ts.free = append(ts.free, t)
 }
 
-// inUse returns how many tasks there are.
-func (ts *tasks) inUse() int { return len(ts.all) - len(ts.free) }
-
 // sortByAge puts tasks that came back in the order in which they go on.
 func sortByAge(tasks []*task) {
 	slices.SortStableFunc(tasks, func(a, b *task) int { return cmp.Compare(a.arrived, b.arrived) })
