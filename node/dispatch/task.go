@@ -67,6 +67,13 @@ func (t *task) final() bool { return t.sends >= maxSends-1 }
 // lasts returns how long the task may wait, from its arrival on.
 func (t *task) lasts() time.Duration { return cmp.Or(t.deadline, t.waitEnd) - t.arrived }
 
+func (t *task) left(now time.Duration) time.Duration {
+	if t.deadline == 0 {
+		return 0
+	}
+	return max(t.deadline-now, time.Nanosecond)
+}
+
 // tasks holds every task of the node, by slot.
 type tasks struct {
 	all  []*task
