@@ -6,8 +6,8 @@ import (
 	"github.com/brokermesh/brokermesh/mesh"
 )
 
-// Config sets up a Core. DefaultConfig has the values to start from; all
-// fields but Region, AttemptTimeout, Present, Gone, Inspect, Decisions and AnnounceInterval must be set.
+// Config sets up a Core. DefaultConfig has the values to start from, to which come
+// Name, Incarnation and Seed. A field that says nothing of its zero value must be set.
 type Config struct {
 	Name        string           // of this node
 	Incarnation mesh.Incarnation // of this run of it; not zero
