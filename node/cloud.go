@@ -1,7 +1,6 @@
 package node
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -129,38 +128,4 @@ func (l *loop) onGuest(now time.Duration, e link.Event, fx []dispatch.Effect) []
 	}
 	e.Message.Header = asked(e.Message.Header, e.Delegation.Left > 0)
 	return l.core.Guest(now, e.Delegation, e.Message, fx)
-}
-
-// checkEvery is the least time between two questions who has our name.
-const checkEvery = time.Second
-
-// namesake is the answer to a question who else has this node's name.
-type namesake struct {
-	id          mesh.Identity
-	incarnation mesh.Incarnation
-	held        bool // there was an answer
-}
-
-// checkName asks whether another live node has our name; a state message alone
-// is no proof, anybody on the plane can send one.
-func (l *loop) checkName(now time.Duration) {
-	if l.checking || l.checked > 0 && now < l.checked+checkEvery {
-		return
-	}
-	l.checking, l.checked = true, now
-	ctx := l.life
-	go func() {
-		var other namesake
-		other.id, other.incarnation, other.held = l.link.WhoHolds(ctx, whoTimeout)
-		l.checkDone <- other
-	}()
-}
-
-// yields returns why the node has to give its name up; nil if it has not. Of two that
-// live one does; see mesh.Claim.
-func (l *loop) yields(other namesake) error {
-	if !other.held || !l.claim.Yields(l.now(), other.id, other.incarnation) {
-		return nil
-	}
-	return fmt.Errorf("%w: %s, up for %s", ErrNameTaken, l.cfg.Name, time.Duration(other.id.UptimeMS)*time.Millisecond)
 }

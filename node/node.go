@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -17,9 +16,6 @@ import (
 	"github.com/brokermesh/brokermesh/mesh/link"
 	"github.com/brokermesh/brokermesh/workerpool/supervise"
 )
-
-// ErrNameTaken is what Run returns when another live node has this node's name.
-var ErrNameTaken = errors.New("another node of the mesh has this name")
 
 // ErrEnded is what those get who ask something of a node that has ended.
 var ErrEnded = errors.New("the node has ended")
@@ -135,45 +131,6 @@ func (n *Node) serve(ctx context.Context) (err error) {
 	defer endWorkers()
 	return n.loop.serve(ctx)
 }
-
-// claimName asks the mesh whether another node lives under this node's name.
-func (n *Node) claimName(ctx context.Context, l *link.Link) error {
-	ctx, claimed := context.WithCancel(ctx)
-	defer claimed()
-	go func() { // Close need not wait for an answer
-		select {
-		case <-n.kill:
-			claimed()
-		case <-ctx.Done():
-		}
-	}()
-	if !n.cloud.meet(ctx, n.cfg) {
-		if n.cloud.server != nil && ctx.Err() == nil { // of an existing NATS the loop says so
-			n.log.Warn("no peer answers; going on alone until one does", "peers", n.cfg.Peers)
-		}
-		return nil
-	}
-	// Asked twice: a route that has just come up may not have brought the
-	// other's subscription yet.
-	for range 2 {
-		if id, other, held := l.WhoHolds(ctx, whoTimeout); held && other != n.incarnation {
-			return fmt.Errorf("%w: %s, up for %s", ErrNameTaken, n.cfg.Name, time.Duration(id.UptimeMS)*time.Millisecond)
-		}
-		if n.cloud.server == nil || len(n.cfg.Peers) == 0 {
-			return nil
-		}
-		select {
-		case <-time.After(meetPoll):
-		case <-ctx.Done():
-			return nil
-		}
-	}
-	return nil
-}
-
-// whoTimeout bounds the wait for whoever may have our name. A free name is told
-// at once.
-const whoTimeout = time.Second
 
 // Close ends the node at once, as a crash would: nothing is drained and no
 // goodbye is said. To end it gracefully, end Run's context. Close waits until
