@@ -2,9 +2,7 @@ package node
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
 	"hash/maphash"
 	"log/slog"
 	"runtime"
@@ -86,29 +84,13 @@ const (
 )
 
 func newLoop(n *Node, p *plane) (*loop, error) {
-	cfg := dispatch.DefaultConfig()
-	cfg.Name, cfg.Incarnation, cfg.Region = n.cfg.Name, n.incarnation, n.cfg.Region
-	cfg.QueueLimit, cfg.QueueBytes, cfg.QueueTimeout = n.cfg.QueueLimit, n.cfg.QueueBytes, n.cfg.QueueTimeout
-	cfg.Size = func(task any) int { return messageOf(task).Size() }
-	cfg.AttemptTimeout, cfg.MaxAttempts = n.cfg.AttemptTimeout, n.cfg.MaxAttempts
-	cfg.Gone = gone
-	cfg.Present = func(task any) bool {
-		if m, ok := task.(*nats.Msg); ok {
-			return n.local.listens(m.Reply) || p.link.Carried(m)
-		}
-		return !gone(task)
-	}
-	if n.cloud.server == nil {
-		cfg.DeadAfter = 0      // its servers restart: who cannot be reached may be cut off with them
-		cfg.LinkMayHang = true // see pulse
-	}
-	cfg.DedupWindow, cfg.DedupBytes, cfg.Inspect = n.cfg.DedupWindow, n.cfg.DedupBytes, inspect
-	if _, err := rand.Read(cfg.Seed[:]); err != nil {
-		return nil, fmt.Errorf("no random numbers: %w", err)
+	core, err := newCore(n, p)
+	if err != nil {
+		return nil, err
 	}
 	l := &loop{
 		node: n, cfg: n.cfg, log: n.log, plane: p, link: p.link,
-		core: dispatch.New(cfg), began: time.Now(), hash: maphash.MakeSeed(),
+		core: core, began: time.Now(), hash: maphash.MakeSeed(),
 		answers:    make(chan *nats.Msg, buffered),
 		readies:    make(chan *nats.Msg, readiesBuffered),
 		clients:    newIntake(p.local, n.cfg.Name),
@@ -157,12 +139,15 @@ func (l *loop) serve(ctx context.Context) error {
 	close(l.node.ready)
 	l.log.Info("node ready", "local", l.node.LocalURL(), "cloud", l.node.CloudURL(),
 		"cluster", l.node.ClusterAddr(), "peers", l.cfg.Peers, "incarnation", l.node.incarnation.String())
+	return l.run(ctx.Done())
+}
 
+// run takes one input after the other until the node ends. Done tells it to drain.
+func (l *loop) run(done <-chan struct{}) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	set := time.Duration(-1)    // when the timer ends; -1: it does not run
 	var giveUp <-chan time.Time // the drain timeout, once draining
-	done := ctx.Done()
 	for {
 		if l.ending && l.core.Drained() && len(l.relays.waiting) == 0 {
 			return l.end()
@@ -214,14 +199,8 @@ func (l *loop) serve(ctx context.Context) error {
 				return errors.Join(err, l.end())
 			}
 		case <-done:
-			done, l.ending = nil, true
-			giveUp, l.giveUp = time.After(l.cfg.DrainTimeout), time.Now().Add(l.cfg.DrainTimeout)
-			l.log.Info("draining", "timeout", l.cfg.DrainTimeout)
-			if err := l.flushLocal(); err != nil {
-				l.log.Error("drain", "error", err)
-			}
-			l.takeAll() // what clients sent before the node was told
-			l.core.Drain(l.now())
+			done, giveUp = nil, time.After(l.cfg.DrainTimeout)
+			l.drain()
 		case <-giveUp:
 			l.log.Warn("the drain timeout passed with tasks in hand")
 			return l.end()
@@ -278,28 +257,6 @@ func (l *loop) tick() {
 		}
 		l.census.look()
 	}
-}
-
-// end closes the door, looks at what had already come in, answers whatever is
-// left with an error, and says goodbye.
-func (l *loop) end() error {
-	l.ending = true
-	l.core.Shut()
-	l.clients.end()
-	var errs []error
-	for _, sub := range l.subs {
-		errs = append(errs, sub.Drain()) // what is on its way still arrives
-	}
-	if !l.alone {
-		l.told(l.link.Leave())
-	}
-	errs = append(errs, l.flush())
-	l.takeAll()
-	l.endRelays()
-	l.apply(l.core.Close(l.now(), l.fx[:0]))
-	errs = append(errs, l.flush())
-	l.log.Info("node ended", "uptime", l.now().Round(time.Millisecond))
-	return errors.Join(errs...)
 }
 
 // now is the node's own clock: the time since it began.
