@@ -87,29 +87,26 @@ const reconnectWait = 250 * time.Millisecond
 // peer, or the existing NATS.
 func (c *cloudPlane) meet(ctx context.Context, cfg Config) (met bool) {
 	if c.server == nil {
-		return c.await(ctx, c.conn.IsConnected)
+		return await(ctx, c.conn.IsConnected)
 	}
 	if len(cfg.Peers) == 0 {
 		return true
 	}
-	return c.await(ctx, func() bool { return c.server.NumRoutes() > 0 })
+	return await(ctx, func() bool { return c.server.NumRoutes() > 0 })
 }
 
 // await polls for a condition that NATS has no event for.
-func (c *cloudPlane) await(ctx context.Context, holds func() bool) bool {
-	for deadline := time.Now().Add(meetTimeout); ; {
-		if holds() {
-			return true
-		}
-		if !time.Now().Before(deadline) {
-			return false
-		}
+func await(ctx context.Context, holds func() bool) bool {
+	ctx, cancel := context.WithTimeout(ctx, meetTimeout)
+	defer cancel()
+	for !holds() {
 		select {
 		case <-time.After(meetPoll):
 		case <-ctx.Done():
-			return false
+			return holds()
 		}
 	}
+	return true
 }
 
 const (

@@ -31,10 +31,7 @@ func (n *Node) System() *nats.Conn { return n.loop.plane.system }
 // the one that is checked before is known to be free.
 func StartServer(checked, other string, log *slog.Logger) (*server.Server, error) {
 	opts := baseOptions("DC1", checked)
-	host, port, err := splitAddress(other)
-	if err != nil {
-		return nil, err
-	}
+	host, port := serverAddress(other)
 	opts.Cluster = server.ClusterOpts{Name: "cluster", Host: host, Port: port}
 	return startServer(opts, "CloudListen", checked, log)
 }

@@ -46,7 +46,7 @@ const (
 )
 
 func newIntake(nc *nats.Conn, name string) *intake {
-	in := &intake{
+	return &intake{
 		arrived: make(chan *nats.Msg, unread), more: make(chan struct{}, 1), look: time.NewTimer(guardEvery), stop: make(chan struct{}), nc: nc,
 		fault: nats.Header{
 			mesh.HeaderErrorCode: {strconv.Itoa(int(mesh.CodeQueueFull))},
@@ -54,7 +54,6 @@ func newIntake(nc *nats.Conn, name string) *intake {
 			mesh.HeaderNode:      {name},
 		},
 	}
-	return in
 }
 
 // works notes that the loop is at work, and waits that it waits for something to

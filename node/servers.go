@@ -100,12 +100,9 @@ func startCloudServer(name string, cfg Config, log *slog.Logger) (*server.Server
 	opts.NoSystemAccount = true // 53 subscriptions less a peer
 	// A peer that is gone for good is told of hourly, not every second.
 	opts.ReconnectErrorReports = server.DEFAULT_CONNECT_ERROR_REPORTS
-	host, port, err := splitAddress(cfg.ClusterListen)
-	if err != nil {
-		return nil, err
-	}
+	host, port := serverAddress(cfg.ClusterListen)
 	opts.Cluster = server.ClusterOpts{
-		Name: "brokermesh", Host: host, Port: serverPort(port), Advertise: cfg.ClusterAdvertise,
+		Name: "brokermesh", Host: host, Port: port, Advertise: cfg.ClusterAdvertise,
 		PoolSize:       -1,      // one connection a peer
 		ConnectRetries: 1 << 20, // links that gossip taught heal as well
 		PingInterval:   routePing,
@@ -120,9 +117,9 @@ func startCloudServer(name string, cfg Config, log *slog.Logger) (*server.Server
 }
 
 func baseOptions(name, listen string) *server.Options {
-	host, port, _ := splitAddress(listen) // checked with the configuration
+	host, port := serverAddress(listen)
 	return &server.Options{
-		ServerName: name, Host: host, Port: serverPort(port),
+		ServerName: name, Host: host, Port: port,
 		NoSigs:              true,
 		MaxPending:          maxPending,
 		WriteDeadline:       clientWrite,
@@ -133,12 +130,14 @@ func baseOptions(name, listen string) *server.Options {
 	}
 }
 
-// serverPort translates a port: 0, a free one, is -1 to the server.
-func serverPort(port int) int {
+// serverAddress returns an address of the configuration, which was checked, as the
+// server wants it: its port 0, a free one, is -1.
+func serverAddress(listen string) (host string, port int) {
+	host, port, _ = splitAddress(listen)
 	if port == 0 {
-		return server.RANDOM_PORT
+		port = server.RANDOM_PORT
 	}
-	return port
+	return host, port
 }
 
 func newKey() (key nkeys.KeyPair, public string, err error) {
