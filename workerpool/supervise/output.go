@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-	"sync/atomic"
 
 	"golang.org/x/time/rate"
 )
@@ -19,15 +18,10 @@ const (
 	lineBurst = 200
 )
 
-// output passes what processes write on to the log.
-type output struct {
-	dropped atomic.Uint64 // lines that were too many
-}
-
 // collect logs what one process writes, line by line, until its end. A line that
 // is too long is cut; of lines that are too many it tells how many there were,
 // with the next that is logged, at the end at the latest.
-func (o *output) collect(from io.Reader, log *slog.Logger) {
+func collect(from io.Reader, log *slog.Logger) {
 	lines := bufio.NewReaderSize(from, maxLine)
 	limit := rate.NewLimiter(lineRate, lineBurst)
 	silent := 0
@@ -47,7 +41,6 @@ func (o *output) collect(from io.Reader, log *slog.Logger) {
 			silent = 0
 		default:
 			silent++
-			o.dropped.Add(1)
 		}
 		if err != nil {
 			break

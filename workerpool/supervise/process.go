@@ -55,7 +55,7 @@ func (s *Supervisor) live(slot int, ending, killing context.Context) {
 		close(p.exited)
 	}()
 	go func() {
-		s.output.collect(read, s.log.With("worker", s.name(slot), "pid", cmd.Process.Pid))
+		collect(read, s.log.With("worker", s.name(slot), "pid", cmd.Process.Pid))
 		close(p.silent)
 	}()
 	n.killed = p.await(ending, killing)

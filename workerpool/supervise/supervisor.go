@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -54,9 +55,8 @@ type Config struct {
 // Status is how the processes are. The counts only grow.
 type Status struct {
 	mesh.Processes
-	Starts       uint64 // processes that were started
-	Opened       uint64 // times that the circuit opened, first and again
-	LinesDropped uint64 // lines of output that were too many for the log
+	Starts uint64 // processes that were started
+	Opened uint64 // times that the circuit opened, first and again
 }
 
 // Supervisor runs the processes of one program.
@@ -67,7 +67,6 @@ type Supervisor struct {
 	history *restart.Restarts
 	began   time.Time
 	news    chan news
-	output  output
 
 	mu     sync.Mutex
 	status Status
@@ -150,9 +149,7 @@ func (s *Supervisor) Run(ctx context.Context, grace func() time.Duration) {
 func (s *Supervisor) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	status := s.status
-	status.LinesDropped = s.output.dropped.Load()
-	return status
+	return s.status
 }
 
 func (s *Supervisor) change(how func(*Status)) {
@@ -227,12 +224,7 @@ func (s *Supervisor) name(slot int) string {
 
 // environment returns the variables of a slot's process.
 func (s *Supervisor) environment(slot int) []string {
-	var env []string
-	for _, setting := range os.Environ() {
-		if !strings.HasPrefix(setting, envPrefix) {
-			env = append(env, setting)
-		}
-	}
+	env := slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, envPrefix) })
 	env = append(env, EnvURL+"="+s.cfg.URL, EnvService+"="+s.cfg.Service, EnvWorker+"="+s.name(slot))
 	if s.cfg.Node != "" {
 		env = append(env, EnvNode+"="+s.cfg.Node)
