@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -31,6 +32,15 @@ func CheckToken(s string) error {
 
 func tokenByte(b byte) bool {
 	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || b == '_' || b == '-'
+}
+
+// WorkerName returns the name of number i of n workers that are given one name, or none:
+// of several, name-0 is the first.
+func WorkerName(name string, i, n int) string {
+	if name == "" || n == 1 {
+		return name
+	}
+	return name + "-" + strconv.Itoa(i)
 }
 
 // NameFromHost makes a node's default name from a host's name: its first

@@ -31,6 +31,18 @@ func TestCheckToken(t *testing.T) {
 	}
 }
 
+func TestWorkerName(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		i, n int
+		want string
+	}{{"a", 0, 1, "a"}, {"a", 0, 2, "a-0"}, {"a", 9, 10, "a-9"}, {"", 1, 2, ""}} {
+		if got := WorkerName(c.name, c.i, c.n); got != c.want {
+			t.Errorf("number %d of %d workers called %q is %q, want %q", c.i, c.n, c.name, got, c.want)
+		}
+	}
+}
+
 func TestNameFromHost(t *testing.T) {
 	for host, want := range map[string]string{
 		"":                       "node",

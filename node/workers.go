@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -138,6 +137,6 @@ func reachable(server string) (string, error) {
 // no room for what is appended is cut.
 func workerName(node string) string {
 	const suffix = "-worker"
-	room := mesh.MaxToken - len(suffix) - len("-") - len(strconv.Itoa(maxWorkers-1))
+	room := mesh.MaxToken - len(mesh.WorkerName(suffix, maxWorkers-1, maxWorkers))
 	return node[:min(len(node), room)] + suffix
 }

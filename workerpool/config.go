@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"time"
 
 	"github.com/brokermesh/brokermesh/mesh"
@@ -68,7 +67,7 @@ func (c Config) complete() (Config, error) {
 	if c.Workers < 1 {
 		reject("Workers", fmt.Errorf("%d; want 1 or more", c.Workers))
 	} else if c.Name != "" {
-		reject("Name", mesh.CheckToken(c.workerName(c.Workers-1)))
+		reject("Name", mesh.CheckToken(mesh.WorkerName(c.Name, c.Workers-1, c.Workers)))
 	}
 	c.ReadyInterval = orDefault(c.ReadyInterval, DefaultReadyInterval)
 	if c.ReadyInterval < minReadyInterval {
@@ -86,14 +85,6 @@ func (c Config) complete() (Config, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c, errors.Join(errs...)
-}
-
-// workerName returns the name of worker i, "" if the workers have none.
-func (c *Config) workerName(i int) string {
-	if c.Name == "" || c.Workers == 1 {
-		return c.Name
-	}
-	return c.Name + "-" + strconv.Itoa(i)
 }
 
 func orDefault(d, byDefault time.Duration) time.Duration {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/brokermesh/brokermesh/mesh"
 )
 
 // burst is how many workers, about, repeat READY together. A larger pool does it in
@@ -80,7 +82,7 @@ func (p *pool) start() (err error) {
 	p.workers = make([]*worker, 0, p.cfg.Workers)
 	cancels := p.nc.NewInbox()
 	for i := range p.cfg.Workers {
-		w, err := newWorker(p, p.cfg.workerName(i), cancels)
+		w, err := newWorker(p, mesh.WorkerName(p.cfg.Name, i, p.cfg.Workers), cancels)
 		if err != nil {
 			return err
 		}

@@ -107,13 +107,10 @@ func (w *commandWorkers) prepare(args []string) error {
 			faults = append(faults, fmt.Errorf("%s: %w", what, err))
 		}
 	}
-	switch {
-	case w.workers < 1 || w.workers > maxWorkers:
+	if w.workers < 1 || w.workers > maxWorkers {
 		reject("--workers", fmt.Errorf("%d; allowed: from 1 to %d", w.workers, maxWorkers))
-	case w.name != "" && w.workers > 1:
-		reject("--name", mesh.CheckToken(fmt.Sprintf("%s-%d", w.name, w.workers-1)))
-	case w.name != "":
-		reject("--name", mesh.CheckToken(w.name))
+	} else if w.name != "" {
+		reject("--name", mesh.CheckToken(mesh.WorkerName(w.name, w.workers-1, w.workers)))
 	}
 	if w.service != "" {
 		reject("--service", mesh.CheckToken(w.service))

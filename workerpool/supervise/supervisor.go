@@ -215,12 +215,7 @@ func reason(err error) string {
 func (s *Supervisor) now() time.Duration { return time.Since(s.began) }
 
 // name returns the name of a slot's worker.
-func (s *Supervisor) name(slot int) string {
-	if s.cfg.Processes == 1 {
-		return s.cfg.Name
-	}
-	return fmt.Sprintf("%s-%d", s.cfg.Name, slot)
-}
+func (s *Supervisor) name(slot int) string { return mesh.WorkerName(s.cfg.Name, slot, s.cfg.Processes) }
 
 // environment returns the variables of a slot's process.
 func (s *Supervisor) environment(slot int) []string {
