@@ -50,9 +50,6 @@ type Load struct {
 	Demand    float64 `json:"demand"`     // tasks that peers sent in the last second or so
 }
 
-// Capacity is idle workers minus waiting tasks; below zero there is a queue.
-func (l Load) Capacity() int { return l.Idle - l.Waiting }
-
 // MaxServices bounds how many services one state message may list.
 const MaxServices = 4096
 

@@ -150,11 +150,3 @@ func FuzzParseState(f *testing.F) {
 		}
 	})
 }
-
-func TestLoadCapacity(t *testing.T) {
-	for _, c := range []struct{ idle, waiting, want int }{{0, 0, 0}, {3, 0, 3}, {0, 4, -4}, {2, 5, -3}} {
-		if got := (Load{Idle: c.idle, Waiting: c.waiting}).Capacity(); got != c.want {
-			t.Errorf("%d idle, %d waiting: %d, want %d", c.idle, c.waiting, got, c.want)
-		}
-	}
-}

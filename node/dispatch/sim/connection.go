@@ -69,9 +69,6 @@ func (c *Connection) receive(f func()) {
 	})
 }
 
-// Up reports whether the workers still have the connection.
-func (c *Connection) Up() bool { return c.up }
-
 // Cut ends a connection. What its workers sent last may be lost. They come back
 // after the given time, under another client id, or never if that is below 0.
 func (w *World) Cut(c *Connection, back time.Duration) {

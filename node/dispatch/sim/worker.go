@@ -66,9 +66,6 @@ func (k *Worker) Connection() *Connection { return k.connection }
 // Gone reports whether the worker has ended.
 func (k *Worker) Gone() bool { return k.gone }
 
-// Busy reports whether the worker has a task in hand.
-func (k *Worker) Busy() bool { return k.hand != nil }
-
 // Leave is the polite end: the worker does what it has in hand first.
 func (k *Worker) Leave() {
 	c := k.connection

@@ -82,9 +82,6 @@ func (w *World) Run(until time.Duration) error {
 	return w.err
 }
 
-// Err returns the first rule that was broken.
-func (w *World) Err() error { return w.err }
-
 // fail notes that a rule is broken. The world stops.
 func (w *World) fail(format string, args ...any) {
 	if w.err == nil {
