@@ -51,17 +51,16 @@ func newCensus(s *localServer, found chan<- counted, log *slog.Logger) *census {
 // be said again.
 const pendingMost = 1 << 16
 
-// ask puts a READY on the list of the next pass. It never blocks.
+// ask puts a READY on the list of the next pass.
 func (c *census) ask(r dispatch.Ready) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if len(c.pending) < pendingMost {
 		c.pending = append(c.pending, r)
 	}
-	c.mu.Unlock()
-	c.poke()
 }
 
-// look has the next pass look after all workers. It never blocks.
+// look has the next pass, which is due, look after all workers.
 func (c *census) look() {
 	c.mu.Lock()
 	c.audit = true
@@ -69,6 +68,7 @@ func (c *census) look() {
 	c.poke()
 }
 
+// poke tells that a pass is due. It never blocks.
 func (c *census) poke() {
 	select {
 	case c.wake <- struct{}{}:

@@ -2,7 +2,6 @@ package node
 
 import (
 	"hash/maphash"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,7 +62,8 @@ func (l *loop) onDone(now time.Duration, m *nats.Msg, fx []dispatch.Effect) []di
 }
 
 // onReady takes a worker's READY. A worker that is known needs no haste; it may
-// have moved to another connection, though, so it is looked into all the same.
+// have moved to another connection, though, so it is looked into all the same, with
+// the others or within a second.
 func (l *loop) onReady(now time.Duration, m *nats.Msg) {
 	service, ok := mesh.ServiceOf(m.Subject, mesh.SubjectReady)
 	if !ok {
@@ -84,14 +84,10 @@ func (l *loop) onReady(now time.Duration, m *nats.Msg) {
 		l.complaints.add(now, "READY with an invalid subject for cancels", "subject", clip(cancel))
 		cancel = ""
 	}
-	r := dispatch.Ready{ID: dispatch.WorkerID{Inbox: m.Reply}, Service: service, Name: name, Cancel: cancel, Said: now}
-	if l.core.Knows(m.Reply) {
-		if len(l.lazy) < pendingMost {
-			l.lazy = append(l.lazy, r)
-		}
-		return
+	l.census.ask(dispatch.Ready{ID: dispatch.WorkerID{Inbox: m.Reply}, Service: service, Name: name, Cancel: cancel, Said: now})
+	if !l.core.Knows(m.Reply) {
+		l.census.poke()
 	}
-	l.census.ask(r)
 }
 
 // admit takes what a pass of the census found.
@@ -128,7 +124,7 @@ func (l *loop) forgetWorkers() {
 	for range len(l.readies) {
 		<-l.readies
 	}
-	l.forgot, l.lazy = l.now(), l.lazy[:0]
+	l.forgot = l.now()
 	l.apply(l.core.AllDisconnected(l.forgot, l.fx[:0]))
 }
 
@@ -144,7 +140,6 @@ func (l *loop) onLeave(now time.Duration, m *nats.Msg) {
 		if l.census.forget(inbox) {
 			l.left[inbox] = true
 		}
-		l.lazy = slices.DeleteFunc(l.lazy, func(r dispatch.Ready) bool { return r.ID.Inbox == inbox })
 	}
 	if m.Reply != "" {
 		l.publish(&nats.Msg{Subject: m.Reply})

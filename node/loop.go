@@ -50,12 +50,11 @@ type loop struct {
 	census     *census
 	fences     fences
 	departed   departed
-	left       map[string]bool  // inboxes of workers that left while a pass may be under way
-	lazy       []dispatch.Ready // READYs of workers that are known: the next pass may take its time
-	nextLazy   time.Duration
-	forgot     time.Duration // when all workers were forgotten: what they said before counts no more
+	left       map[string]bool // inboxes of workers that left while a pass may be under way
+	forgot     time.Duration   // when all workers were forgotten: what they said before counts no more
 	relays     relays
 	unsent     backlog // answers
+	nextLook   time.Duration
 	sight      sight
 	misled     rate.Sometimes // how often a wrong cloud plane is told of
 	complaints complaints
@@ -79,8 +78,8 @@ const (
 	buffered = 1 << 16
 	// readiesBuffered is how many READYs; a lost one is repeated.
 	readiesBuffered = 1 << 14
-	// lazyEvery is how often the READYs of known workers are looked into.
-	lazyEvery = time.Second
+	// lookEvery is how often the loop looks for what nothing tells it.
+	lookEvery = time.Second
 )
 
 func newLoop(n *Node, p *plane) (*loop, error) {
@@ -237,11 +236,8 @@ func (l *loop) tick() {
 			l.log.Error("tasks wait beside idle workers; this is a fault of the node", "services", l.core.Stalled())
 		}
 	}
-	if now >= l.nextLazy {
-		for _, r := range l.lazy {
-			l.census.ask(r)
-		}
-		l.lazy, l.nextLazy = l.lazy[:0], now+lazyEvery
+	if now >= l.nextLook {
+		l.nextLook = now + lookEvery
 		l.checkRelays(now)
 		l.sight.look(l.core.Peers(), l.log.Info)
 		l.checkPlane()
