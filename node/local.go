@@ -2,7 +2,6 @@ package node
 
 import (
 	"hash/maphash"
-	"strconv"
 	"strings"
 	"time"
 
@@ -34,14 +33,6 @@ func (l *loop) fromLocal(now time.Duration, m *nats.Msg, fx []dispatch.Effect) [
 		}
 	}
 	return fx
-}
-
-// onEnded takes the end of a connection, whose last answers may still be on
-// their way: the fence comes behind them.
-func (l *loop) onEnded(client uint64) {
-	l.departed.add(client)
-	l.core.Ending(l.now(), client)
-	l.publish(&nats.Msg{Subject: l.fences.subject + strconv.FormatUint(client, 10)})
 }
 
 // onDone takes a worker's answer, or the server's word that the dispatch found
