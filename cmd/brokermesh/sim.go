@@ -102,8 +102,7 @@ func (o simOptions) check(c forecast.Config) error {
 	return errors.Join(faults...)
 }
 
-// simulate runs every policy, as many at a time as there are processors, and
-// prints what came of them.
+// simulate runs every policy and prints what came of them.
 func (o simOptions) simulate(ctx context.Context, c forecast.Config, out, progress io.Writer) error {
 	var plot *os.File
 	if o.plot != "" { // before the work that would be in vain
@@ -113,12 +112,28 @@ func (o simOptions) simulate(ctx context.Context, c forecast.Config, out, progre
 		}
 		defer plot.Close() // when this ends early
 	}
+	results, err := o.forecast(ctx, c, progress)
+	if err != nil {
+		return err
+	}
+	if plot != nil {
+		if err := errors.Join(writeSimPlot(plot, c, results), plot.Close()); err != nil {
+			return err
+		}
+	}
+	if o.json {
+		return printSimJSON(out, results)
+	}
+	return printSimTable(out, results)
+}
+
+// forecast runs every policy, as many at a time as there are processors.
+func (o simOptions) forecast(ctx context.Context, c forecast.Config, progress io.Writer) ([]forecast.Result, error) {
 	results := make([]forecast.Result, len(o.policies))
 	errs := make([]error, len(o.policies))
 	ended := make([]atomic.Int64, len(o.policies))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-
 	bar := startProgress(progress, c.Tasks*len(o.policies), func() (sum int) {
 		for i := range ended {
 			sum += int(ended[i].Load())
@@ -147,21 +162,10 @@ func (o simOptions) simulate(ctx context.Context, c forecast.Config, out, progre
 	bar.end()
 	for _, err := range errs {
 		if errors.Is(err, context.Canceled) {
-			return errors.New("ended before the forecast was complete")
+			return nil, errors.New("ended before the forecast was complete")
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	if plot != nil {
-		if err := errors.Join(writeSimPlot(plot, c, results), plot.Close()); err != nil {
-			return err
-		}
-	}
-	if o.json {
-		return printSimJSON(out, results)
-	}
-	return printSimTable(out, results)
+	return results, errors.Join(errs...)
 }
 
 // serviceFlag and changesFlag read flags.
