@@ -132,8 +132,6 @@ func (o simOptions) forecast(ctx context.Context, c forecast.Config, progress io
 	results := make([]forecast.Result, len(o.policies))
 	errs := make([]error, len(o.policies))
 	ended := make([]atomic.Int64, len(o.policies))
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	bar := startProgress(progress, c.Tasks*len(o.policies), func() (sum int) {
 		for i := range ended {
 			sum += int(ended[i].Load())
@@ -150,22 +148,18 @@ func (o simOptions) forecast(ctx context.Context, c forecast.Config, progress io
 			mine.Policy = policy
 			mine.Progress = func(n int) error {
 				ended[i].Store(int64(n))
-				return context.Cause(ctx)
+				return ctx.Err()
 			}
 			results[i], errs[i] = forecast.Run(mine)
-			if errs[i] != nil {
-				cancel()
-			}
 		})
 	}
 	wg.Wait()
 	bar.end()
-	for _, err := range errs {
-		if errors.Is(err, context.Canceled) {
-			return nil, errors.New("ended before the forecast was complete")
-		}
+	err := errors.Join(errs...)
+	if errors.Is(err, context.Canceled) {
+		err = errors.New("ended before the forecast was complete")
 	}
-	return results, errors.Join(errs...)
+	return results, err
 }
 
 // serviceFlag and changesFlag read flags.
