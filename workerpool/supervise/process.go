@@ -15,24 +15,24 @@ import (
 // waited for.
 const lingerTime = time.Second
 
-// live runs one process of a slot, from its start to its end, and tells of both.
+// live runs one process of a slot, from its start to its end, and tells of it.
 func (s *Supervisor) live(slot int, ending, killing context.Context) {
 	// Linux takes the end of the thread that started a program for the end of
 	// its parent; Go ends no thread that a goroutine is locked to.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
-	n := news{slot: slot}
-	defer func() { s.news <- n }()
+	e := end{slot: slot}
+	defer func() { s.ends <- e }()
 	guard, err := group.NewGuard()
 	if err != nil {
-		n.err = err
+		e.err = err
 		return
 	}
 	defer guard.Kill()
 	read, write, err := os.Pipe()
 	if err != nil {
-		n.err = err
+		e.err = err
 		return
 	}
 	defer func() { _ = read.Close() }()
@@ -42,12 +42,12 @@ func (s *Supervisor) live(slot int, ending, killing context.Context) {
 	cmd.Stdout, cmd.Stderr = write, write
 	guard.Admit(cmd)
 	began := time.Now()
-	n.err = cmd.Start()
+	e.err = cmd.Start()
 	_ = write.Close() // the process has its own
-	if n.err != nil {
+	if e.err != nil {
 		return
 	}
-	s.news <- news{slot: slot, started: true}
+	s.change(func(status *Status) { status.Running++; status.Starts++ })
 
 	p := &process{guard: guard, exited: make(chan struct{}), silent: make(chan struct{})}
 	go func() {
@@ -58,10 +58,10 @@ func (s *Supervisor) live(slot int, ending, killing context.Context) {
 		collect(read, s.log.With("worker", s.name(slot), "pid", cmd.Process.Pid))
 		close(p.silent)
 	}()
-	n.killed = p.await(ending, killing)
+	e.killed = p.await(ending, killing)
 	guard.Kill()
 	<-p.exited
-	n.err, n.lived = p.err, max(1, time.Since(began))
+	e.err, e.lived = p.err, max(1, time.Since(began))
 	_ = read.SetReadDeadline(time.Now().Add(lingerTime)) // somebody may have left the group and hold it
 	<-p.silent
 }

@@ -47,8 +47,8 @@ type Config struct {
 	// Logger is told what becomes of the processes, and gets what they write.
 	Logger *slog.Logger
 
-	// Changed is called when Status has changed, by Run's goroutine: it must be
-	// quick. nil: nobody needs to know.
+	// Changed is called when Status has changed, by any goroutine: it must be quick.
+	// nil: nobody needs to know.
 	Changed func()
 }
 
@@ -66,19 +66,18 @@ type Supervisor struct {
 	log     *slog.Logger
 	history *restart.Restarts
 	began   time.Time
-	news    chan news
+	ends    chan end
 
 	mu     sync.Mutex
 	status Status
 }
 
-// news is what a process has come to.
-type news struct {
-	slot    int
-	started bool
-	err     error         // of one that ended, nil for status 0
-	lived   time.Duration // 0 of one that could not be started
-	killed  bool          // it was told to end, and did not in time
+// end is that of a process.
+type end struct {
+	slot   int
+	err    error         // nil for status 0
+	lived  time.Duration // 0 of one that could not be started
+	killed bool          // it was told to end, and did not in time
 }
 
 // New returns a supervisor that does nothing until Run. It fails if there is no
@@ -94,7 +93,7 @@ func New(cfg Config) (*Supervisor, error) {
 		return nil, fmt.Errorf("no random numbers: %w", err)
 	}
 	return &Supervisor{
-		cfg: cfg, path: path, log: cfg.Logger, history: restart.New(patience), news: make(chan news),
+		cfg: cfg, path: path, log: cfg.Logger, history: restart.New(patience), ends: make(chan end),
 		status: Status{Processes: mesh.Processes{Wanted: cfg.Processes, Circuit: restart.Closed.String()}},
 	}, nil
 }
@@ -104,10 +103,10 @@ func New(cfg Config) (*Supervisor, error) {
 // returns, but one that left its process group. It may be called once.
 func (s *Supervisor) Run(ctx context.Context, grace func() time.Duration) {
 	s.began = time.Now()
-	ending, end := context.WithCancel(context.Background())
+	ending, tell := context.WithCancel(context.Background())
 	killing, kill := context.WithCancel(context.Background())
 	defer kill()
-	defer end()
+	defer tell()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var due []int
@@ -121,23 +120,17 @@ func (s *Supervisor) Run(ctx context.Context, grace func() time.Duration) {
 		}
 		timer.Reset(s.history.Wake() - s.now())
 		select {
-		case n := <-s.news:
-			if !n.started {
-				alive--
-			}
-			s.take(n)
+		case e := <-s.ends:
+			alive--
+			s.take(e)
 		case <-timer.C:
 		case <-ctx.Done():
-			end()
+			tell()
 			late := time.AfterFunc(grace(), kill)
 			defer late.Stop()
-			for alive > 0 {
-				n := <-s.news
-				if !n.started {
-					alive--
-				}
-				if n.killed {
-					s.log.Warn("a worker process did not end in time and was killed", "worker", s.name(n.slot))
+			for ; alive > 0; alive-- {
+				if e := <-s.ends; e.killed {
+					s.log.Warn("a worker process did not end in time and was killed", "worker", s.name(e.slot))
 				}
 			}
 			return
@@ -161,15 +154,11 @@ func (s *Supervisor) change(how func(*Status)) {
 	}
 }
 
-// take notes what a process has come to.
-func (s *Supervisor) take(n news) {
-	if n.started {
-		s.change(func(status *Status) { status.Running++; status.Starts++ })
-		return
-	}
+// take notes the end of a process.
+func (s *Supervisor) take(e end) {
 	before := s.history.Circuit()
-	wait := s.history.Ended(s.now(), n.slot)
-	details := []any{"worker", s.name(n.slot), "after", n.lived.Round(time.Millisecond), "reason", reason(n.err)}
+	wait := s.history.Ended(s.now(), e.slot)
+	details := []any{"worker", s.name(e.slot), "after", e.lived.Round(time.Millisecond), "reason", reason(e.err)}
 	opened := before != restart.Open && s.history.Circuit() == restart.Open
 	if s.history.Circuit() == restart.Closed {
 		details = append(details, "next_in", wait.Round(time.Millisecond))
@@ -180,7 +169,7 @@ func (s *Supervisor) take(n news) {
 			"next_try_in", (s.history.Until() - s.now()).Round(time.Millisecond))
 	}
 	s.change(func(status *Status) {
-		if n.lived > 0 {
+		if e.lived > 0 {
 			status.Running--
 		}
 		status.Crashes++
