@@ -12,7 +12,7 @@ import (
 
 // burst has each node in turn be asked for as much as the mesh at rest has idle
 // workers, in one moment, and checks two things of what it does in that moment, with
-// news that are all true.
+// news that are all true. All is of the default service.
 //
 // It reaches every worker: no node holds a task against a peer that has none. But for
 // what is done sooner if it stays, and for peers that failed task after task, which
@@ -25,31 +25,31 @@ import (
 // for workers that will have done what was sent just before, and they may need longer
 // than in the mean. So may those that a node expects to be done a moment later, when
 // its news are late: what it sends then may come back.
-func burst(w *World, service string) error {
+func burst(w *World) error {
 	for _, n := range w.Nodes() {
 		if !n.Up() {
 			continue
 		}
-		idle, spared := n.Core().Capacity(0, service, "").Idle, 0
+		idle, spared := n.Core().Capacity(0, "", "").Idle, 0
 		for _, p := range w.Nodes() {
 			if p == n || !p.Up() {
 				continue
 			}
-			there := p.Core().Capacity(0, service, "").Idle
+			there := p.Core().Capacity(0, "", "").Idle
 			idle += there
-			if most, doubted := n.thinks(p).Doubted[service]; doubted {
+			if most, doubted := n.thinks(p).Doubted[""]; doubted {
 				spared += max(0, there-most)
 			}
 		}
 		for range idle {
-			w.Request(n, dispatch.Request{Service: service})
+			w.Request(n, dispatch.Request{})
 		}
-		vain := sentInVain(w, n, service)
+		vain := sentInVain(w, n)
 		if err := w.Run(w.Now()); err != nil {
 			return err
 		}
-		waiting := n.Core().Capacity(0, service, "").Waiting
-		if stay := stays(w, n, service); waiting > stay+spared {
+		waiting := n.Core().Capacity(0, "", "").Waiting
+		if stay := stays(w, n); waiting > stay+spared {
 			return fmt.Errorf("%s can reach only %d of %d idle workers; %d tasks may stay, %d for peers that failed", n.Name(), idle-waiting, idle, stay, spared)
 		}
 		if err := settle(w, 6*time.Second); err != nil {
@@ -78,10 +78,10 @@ const unmeasured = time.Millisecond
 
 // sentInVain watches what a node sends in this moment. What it returns ends that, and
 // tells how many of these tasks came back that should not have.
-func sentInVain(w *World, n *Node, service string) func() (again int) {
+func sentInVain(w *World, n *Node) func() (again int) {
 	near := make(map[string]*sentTo)
 	for _, p := range n.Core().Peers() {
-		c, roundTrip := capacity(w.named(p.Name), service), cmp.Or(p.RoundTrip, unmeasured)
+		c, roundTrip := capacity(w.named(p.Name)), cmp.Or(p.RoundTrip, unmeasured)
 		if c.Workers > 0 && (c.ServiceTime == 0 || roundTrip <= c.ServiceTime) {
 			near[p.Name] = &sentTo{idle: c.Idle, pace: c.ServiceTime / time.Duration(c.Workers), roundTrip: roundTrip}
 		}
@@ -99,7 +99,7 @@ func sentInVain(w *World, n *Node, service string) func() (again int) {
 				to.overtake++
 			}
 		case e.Do == dispatch.Return:
-			full := from.Core().Capacity(0, service, "").Waiting >= w.opt.Config.QueueLimit
+			full := from.Core().Capacity(0, "", "").Waiting >= w.opt.Config.QueueLimit
 			if to := sent[e.Task.(*guest).attempt]; to != nil && !full {
 				to.back++
 			}
@@ -119,8 +119,8 @@ func sentInVain(w *World, n *Node, service string) func() (again int) {
 
 // capacity is that of a node at rest. What takes less than the µs in which a service
 // time is told takes some time, too.
-func capacity(n *Node, service string) mesh.Capacity {
-	c := n.Core().Capacity(0, service, "")
+func capacity(n *Node) mesh.Capacity {
+	c := n.Core().Capacity(0, "", "")
 	if c.ServiceTime == 0 && c.Spare > 0 { // it is known
 		c.ServiceTime = 1
 	}
@@ -129,8 +129,8 @@ func capacity(n *Node, service string) mesh.Capacity {
 
 // stays is how many tasks may wait at an idle node at most: what it, or it and the
 // peers near it, do sooner than those that are far could.
-func stays(w *World, n *Node, service string) int {
-	own := capacity(n, service)
+func stays(w *World, n *Node) int {
+	own := capacity(n)
 	far := unmeasured
 	for _, p := range n.Core().Peers() {
 		far = max(far, p.RoundTrip)
@@ -140,7 +140,7 @@ func stays(w *World, n *Node, service string) int {
 	nearest := far
 	for _, p := range n.Core().Peers() {
 		trip[p.Name] = p.RoundTrip
-		serves := slices.ContainsFunc(p.Services, func(l mesh.Load) bool { return l.Service == service && l.Workers > 0 })
+		serves := slices.ContainsFunc(p.Services, func(l mesh.Load) bool { return l.Service == "" && l.Workers > 0 })
 		if serves && p.RoundTrip > 0 {
 			nearest = min(nearest, p.RoundTrip)
 		}
@@ -150,7 +150,7 @@ func stays(w *World, n *Node, service string) int {
 		return home.Keep(far)
 	}
 	for _, p := range w.Nodes() {
-		if l := capacity(p, service); p != n && p.Up() && trip[p.Name()] <= near && l.ServiceTime > 0 {
+		if l := capacity(p); p != n && p.Up() && trip[p.Name()] <= near && l.ServiceTime > 0 {
 			around.Workers += l.Workers
 			if around.ServiceTime == 0 || l.ServiceTime < around.ServiceTime {
 				around.ServiceTime = l.ServiceTime // the fastest

@@ -182,7 +182,7 @@ func (c *chaos) play() error {
 	if err := settle(c.World, 15*time.Second); err != nil {
 		return err
 	}
-	return burst(c.World, "")
+	return burst(c.World)
 }
 
 // settle is World.Settle, once all is answered where attempts have a time: each one of

@@ -54,7 +54,7 @@ func finish(t *testing.T, w *World, tasks []*Task) {
 			t.Errorf("%v: %d answers, code %d\n%s", k, k.Answers, k.Code, w.Log())
 		}
 	}
-	report(t, w, burst(w, ""))
+	report(t, w, burst(w))
 }
 
 // within checks how long a task took and how often it was begun.
@@ -209,9 +209,9 @@ func TestPeerThatFailed(t *testing.T) {
 		t.Fatal("it is not put aside")
 	}
 	hang = false
-	report(t, w, burst(w, ""))
+	report(t, w, burst(w))
 	if doubted() > 0 {
 		t.Errorf("%+v", *w.Node(0).thinks(w.Node(1)))
 	}
-	report(t, w, burst(w, ""))
+	report(t, w, burst(w))
 }
