@@ -37,7 +37,7 @@ var layout = map[string]struct {
 	"workerpool/supervise/group":   {},
 	"workerpool/supervise/restart": {pure: true},
 	"workerpool":                   {imports: []string{"mesh", "workerpool/supervise/group"}},
-	"cmd/brokermesh":               {imports: []string{"mesh", "node", "node/forecast", "workerpool/supervise", "workerpool"}},
+	"cmd/brokermesh":               {imports: []string{"mesh", "mesh/client", "node", "node/forecast", "workerpool/supervise", "workerpool"}},
 	"integration":                  {},
 	"integration/bench":            {imports: []string{"node", "workerpool"}},
 }

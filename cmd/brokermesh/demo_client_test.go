@@ -9,54 +9,58 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/brokermesh/brokermesh/mesh"
+	"github.com/brokermesh/brokermesh/mesh/client"
 )
 
 // answers are what a client gets, one after the other.
-type answers []func(ctx context.Context, task []byte, timeout time.Duration) (*nats.Msg, error)
+type answers []func(context.Context, client.Request) (*client.Reply, error)
 
-func (a *answers) request(ctx context.Context, task []byte, timeout time.Duration) (*nats.Msg, error) {
+func (a *answers) Do(ctx context.Context, r client.Request) (*client.Reply, error) {
 	next := (*a)[0]
 	if len(*a) > 1 {
 		*a = (*a)[1:]
 	}
-	return next(ctx, task, timeout)
+	return next(ctx, r)
 }
 
-func right(_ context.Context, task []byte, _ time.Duration) (*nats.Msg, error) {
-	return &nats.Msg{Data: task, Header: nats.Header{mesh.HeaderNode: {"DC2"}, mesh.HeaderWorker: {"w"}}}, nil
+func right(_ context.Context, r client.Request) (*client.Reply, error) {
+	return &client.Reply{Data: r.Data, Node: "DC2", Worker: "w", Sent: 1}, nil
 }
 
-func mistaken(context.Context, []byte, time.Duration) (*nats.Msg, error) {
-	return &nats.Msg{Data: []byte("another"), Header: nats.Header{mesh.HeaderNode: {"DC1"}}}, nil
+func second(ctx context.Context, r client.Request) (*client.Reply, error) {
+	reply, err := right(ctx, r)
+	reply.Sent = 2
+	return reply, err
 }
 
-func refused(context.Context, []byte, time.Duration) (*nats.Msg, error) {
-	return &nats.Msg{Header: nats.Header{mesh.HeaderErrorCode: {"503"}, mesh.HeaderError: {"shuts down"}}}, nil
+func mistaken(context.Context, client.Request) (*client.Reply, error) {
+	return &client.Reply{Data: []byte("another"), Node: "DC1", Sent: 1}, nil
 }
 
-func cut(context.Context, []byte, time.Duration) (*nats.Msg, error) {
-	return nil, errors.New("the connection broke")
+func refused(context.Context, client.Request) (*client.Reply, error) {
+	return nil, &client.Error{Code: mesh.CodeFailed, Text: "given up"}
 }
 
-func silence(ctx context.Context, _ []byte, timeout time.Duration) (*nats.Msg, error) {
-	once, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	<-once.Done()
-	return nil, once.Err()
+func slow(ctx context.Context, r client.Request) (*client.Reply, error) {
+	<-time.After(complainsAfter + time.Second)
+	return right(ctx, r)
+}
+
+func silence(ctx context.Context, _ client.Request) (*client.Reply, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
 }
 
 // aTask has a client of DC1 send one task, and returns the end of the demo.
-func aTask(given ...func(context.Context, []byte, time.Duration) (*nats.Msg, error)) (c counts, events, summary string, err error) {
+func aTask(given ...func(context.Context, client.Request) (*client.Reply, error)) (c counts, events, summary string, err error) {
 	shown := newOutput()
 	s := newLines(shown, shown, demoOptions{})
 	tally := newTally([]string{"DC1", "DC2"}, s)
 	a := answers(given)
-	client := client{name: "DC1-client-0", origin: "DC1", requester: &a, tally: tally, screen: s}
+	one := demoClient{name: "DC1-client-0", origin: "DC1", mesh: &a, tally: tally, screen: s}
 	tally.begin("DC1")
-	tally.end(client.send("DC1-client-0-task-1"))
+	tally.end(one.send("DC1-client-0-task-1"))
 	var out bytes.Buffer
 	err = tally.summary(&out, []standing{{name: "DC1", redispatched: 3}, {name: "DC2", crashes: 4}})
 	return tally.snapshot()[0], shown.String(), out.String(), err
@@ -91,7 +95,7 @@ func TestClientGetsAWrongAnswer(t *testing.T) {
 
 func TestClientSendsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, _, summary, err := aTask(cut, refused, right)
+		c, _, summary, err := aTask(refused, second)
 		expectStatus(t, err, 0)
 		if c.resubmitted != 2 || c.complaints != 0 || !strings.HasSuffix(summary, "lost 0\n") {
 			t.Errorf("%+v\n%s", c, summary)
@@ -101,9 +105,9 @@ func TestClientSendsAgain(t *testing.T) {
 
 func TestClientComplains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, events, _, err := aTask(silence, right)
+		c, events, _, err := aTask(slow)
 		expectStatus(t, err, 0)
-		if c.complaints != 1 || c.resubmitted != 1 || !strings.Contains(events, "DC1-client-0 complains: DC1-client-0-task-1 is not answered after 10s") {
+		if c.complaints != 1 || c.resubmitted != 0 || !strings.Contains(events, "DC1-client-0 complains: DC1-client-0-task-1 is not answered after 10s") {
 			t.Errorf("%+v\n%s", c, events)
 		}
 	})

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -10,7 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/brokermesh/brokermesh/mesh"
+	"github.com/brokermesh/brokermesh/mesh/client"
 )
 
 // The clients of the guide's peering3: each pauses for up to five seconds, then
@@ -31,19 +30,16 @@ type clients struct{ done chan struct{} }
 // startClients starts every node's clients. They end with sending, each after
 // the task it has under way.
 func (m *demoMesh) startClients(sending context.Context, o demoOptions, t *tally) (*clients, error) {
-	links := make([]*uplink, len(m.clusters))
-	for i, c := range m.clusters {
-		var err error
-		if links[i], err = dialUplink("nats://"+c.cfg.Listen, m.complain); err != nil {
-			return nil, err // the nodes' end closes those that are there
-		}
-	}
 	var all sync.WaitGroup
-	for i, u := range links {
+	for _, of := range m.clusters {
+		connection, err := client.Connect("nats://"+of.cfg.Listen, client.Retry(), client.NATS(nats.ErrorHandler(m.complain)))
+		if err != nil {
+			return nil, err // of the address; the first would be as wrong
+		}
 		var ofNode sync.WaitGroup
 		for number := range o.clients {
-			origin := m.clusters[i].cfg.Name
-			c := &client{name: fmt.Sprintf("%s-client-%d", origin, number), origin: origin, requester: u, tally: t, screen: m.screen}
+			origin := of.cfg.Name
+			c := &demoClient{name: fmt.Sprintf("%s-client-%d", origin, number), origin: origin, mesh: connection, tally: t, screen: m.screen}
 			ofNode.Go(func() {
 				defer rescue(m.screen)
 				c.run(sending)
@@ -51,7 +47,7 @@ func (m *demoMesh) startClients(sending context.Context, o demoOptions, t *tally
 		}
 		all.Go(func() {
 			ofNode.Wait()
-			u.nc.Close()
+			connection.Close()
 		})
 	}
 	c := &clients{done: make(chan struct{})}
@@ -78,18 +74,18 @@ func (c *clients) wait(ctx context.Context) bool {
 	}
 }
 
-// client is one client of a node.
-type client struct {
+// demoClient is one client of a node.
+type demoClient struct {
 	name, origin string
-	requester    interface {
-		request(ctx context.Context, task []byte, timeout time.Duration) (*nats.Msg, error)
+	mesh         interface { // a *client.Client, but in tests
+		Do(context.Context, client.Request) (*client.Reply, error)
 	}
 	tally  *tally
 	screen screen
 }
 
 // run sends bursts until sending ends.
-func (c *client) run(sending context.Context) {
+func (c *demoClient) run(sending context.Context) {
 	for number := 0; ; {
 		select {
 		case <-time.After(rand.N(longestPause)):
@@ -107,8 +103,9 @@ func (c *client) run(sending context.Context) {
 	}
 }
 
-// send sends a task until it is answered or patience ends, and tells its fate.
-func (c *client) send(task string) outcome {
+// send sends a task until it is answered or patience ends, and tells its fate. If its
+// node goes down package client sends it again; if it gets an error, this does.
+func (c *demoClient) send(task string) outcome {
 	complaint := time.AfterFunc(complainsAfter, func() {
 		c.tally.complain(c.origin)
 		c.screen.event(fmt.Sprintf("%s complains: %s is not answered after %s", c.name, task, complainsAfter))
@@ -119,25 +116,21 @@ func (c *client) send(task string) outcome {
 	defer cancel()
 	o := outcome{task: task, origin: c.origin}
 	for {
-		answer, err := c.requester.request(waiting, []byte(task), complainsAfter)
+		answer, err := c.mesh.Do(waiting, client.Request{Data: []byte(task)})
 		o.took = time.Since(began)
-		switch {
-		case err != nil:
-			o.fault = err.Error()
-		case answer.Header.Get(mesh.HeaderErrorCode) != "":
-			o.fault = answer.Header.Get(mesh.HeaderErrorCode) + " " + answer.Header.Get(mesh.HeaderError)
-		case !bytes.Equal(answer.Data, []byte(task)):
-			o.fate, o.fault = wrong, fmt.Sprintf("answered with %.40q", answer.Data)
-			return o
-		default:
-			o.fate, o.node, o.worker, o.fault = answered, answer.Header.Get(mesh.HeaderNode), answer.Header.Get(mesh.HeaderWorker), ""
+		if err == nil {
+			c.tally.resubmit(c.origin, answer.Sent-1)
+			o.fate, o.node, o.worker = answered, answer.Node, answer.Worker
+			if string(answer.Data) != task {
+				o.fate, o.fault = wrong, fmt.Sprintf("answered with %.40q", answer.Data)
+			}
 			return o
 		}
 		select {
 		case <-time.After(resubmitPause):
-			c.tally.resubmit(c.origin)
+			c.tally.resubmit(c.origin, 1)
 		case <-waiting.Done():
-			o.fate, o.fault = lost, fmt.Sprintf("not answered after %s; last: %s", patience, o.fault)
+			o.fate, o.fault = lost, fmt.Sprintf("not answered after %s: %s", patience, err)
 			return o
 		}
 	}

@@ -77,8 +77,10 @@ func (t *tally) change(name string, change func(*counts)) {
 	}
 }
 
-func (t *tally) begin(origin string)    { t.change(origin, func(c *counts) { c.sent++ }) }
-func (t *tally) resubmit(origin string) { t.change(origin, func(c *counts) { c.resubmitted++ }) }
+func (t *tally) begin(origin string) { t.change(origin, func(c *counts) { c.sent++ }) }
+func (t *tally) resubmit(origin string, times int) {
+	t.change(origin, func(c *counts) { c.resubmitted += times })
+}
 func (t *tally) complain(origin string) { t.change(origin, func(c *counts) { c.complaints++ }) }
 
 // end notes the fate of a task.
