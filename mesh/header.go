@@ -58,6 +58,23 @@ const (
 	CodeDeadline    Code = 504 // the client's own deadline passed
 )
 
+// ErrorHeader returns the headers that make a message an error reply.
+func ErrorHeader(code Code, text string) map[string][]string {
+	return map[string][]string{HeaderErrorCode: {strconv.Itoa(int(code))}, HeaderError: {text}}
+}
+
+// ParseCode reads a HeaderErrorCode; 0: there is none, so no error. A worker may send
+// what it likes: what is no number, or says that all is well, is a failure.
+func ParseCode(s string) Code {
+	if s == "" {
+		return 0
+	}
+	if code, err := strconv.Atoi(s); err == nil && code > 0 {
+		return Code(code)
+	}
+	return CodeFailed
+}
+
 // ParseTimeout reads a HeaderTimeout: a Go duration ("1.5s", "250ms") or a
 // number of seconds ("30"). It must be above zero and at most MaxTimeout.
 func ParseTimeout(s string) (time.Duration, error) {

@@ -9,6 +9,19 @@ import (
 	"pgregory.net/rapid"
 )
 
+func TestParseCode(t *testing.T) {
+	for text, want := range map[string]Code{
+		"": 0, "404": CodeNoService, "9000": 9000, "0": CodeFailed, "-1": CodeFailed, "4.0": CodeFailed, " 404": CodeFailed, "none": CodeFailed,
+	} {
+		if got := ParseCode(text); got != want {
+			t.Errorf("%q is %d, want %d", text, got, want)
+		}
+	}
+	if got := ParseCode(ErrorHeader(CodeDeadline, "late")[HeaderErrorCode][0]); got != CodeDeadline {
+		t.Errorf("what is written as %d is read as %d", CodeDeadline, got)
+	}
+}
+
 func TestParseTimeout(t *testing.T) {
 	for s, want := range map[string]time.Duration{
 		"1.5s":  1500 * time.Millisecond,

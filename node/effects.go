@@ -3,7 +3,6 @@ package node
 import (
 	"encoding/json"
 	"errors"
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -82,11 +81,9 @@ func (l *loop) dropped(e *dispatch.Effect) {
 // cancel tells a worker that its task counts no more, in the words of an error
 // reply.
 func (l *loop) cancel(e *dispatch.Effect) {
-	l.publish(&nats.Msg{Subject: e.To, Header: nats.Header{
-		mesh.HeaderAttempt:   {e.Attempt.String()},
-		mesh.HeaderErrorCode: {strconv.Itoa(int(e.Code))},
-		mesh.HeaderError:     {e.Reason},
-	}})
+	header := mesh.ErrorHeader(e.Code, e.Reason)
+	header[mesh.HeaderAttempt] = []string{e.Attempt.String()}
+	l.publish(&nats.Msg{Subject: e.To, Header: header})
 }
 
 // delegate sends a task to a peer.

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -46,13 +45,10 @@ const (
 )
 
 func newIntake(nc *nats.Conn, name string) *intake {
+	fault := mesh.ErrorHeader(mesh.CodeQueueFull, "more requests wait than node "+name+" can look at")
+	fault[mesh.HeaderNode] = []string{name}
 	return &intake{
-		arrived: make(chan *nats.Msg, unread), more: make(chan struct{}, 1), look: time.NewTimer(guardEvery), stop: make(chan struct{}), nc: nc,
-		fault: nats.Header{
-			mesh.HeaderErrorCode: {strconv.Itoa(int(mesh.CodeQueueFull))},
-			mesh.HeaderError:     {"more requests wait than node " + name + " can look at"},
-			mesh.HeaderNode:      {name},
-		},
+		arrived: make(chan *nats.Msg, unread), more: make(chan struct{}, 1), look: time.NewTimer(guardEvery), stop: make(chan struct{}), nc: nc, fault: fault,
 	}
 }
 

@@ -2,7 +2,6 @@ package node
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -58,11 +57,8 @@ func (l *loop) publish(m *nats.Msg) {
 // refuse answers a request with an error reply, on the way it came. What a
 // node that shuts down has no worker for, or cannot finish, others can.
 func (l *loop) refuse(task any, code mesh.Code, reason string) {
-	header := nats.Header{
-		mesh.HeaderErrorCode: {strconv.Itoa(int(code))},
-		mesh.HeaderError:     {reason},
-		mesh.HeaderNode:      {l.cfg.Name},
-	}
+	header := mesh.ErrorHeader(code, reason)
+	header[mesh.HeaderNode] = []string{l.cfg.Name}
 	if l.ending && code == mesh.CodeUnavailable {
 		header[mesh.HeaderRetry] = []string{mesh.RetryElsewhere}
 	}
@@ -126,15 +122,7 @@ func (l *loop) sign(header nats.Header, e *dispatch.Effect) nats.Header {
 // error.
 func inspect(answer any) (size int, code mesh.Code) {
 	m := answer.(*nats.Msg)
-	text := m.Header.Get(mesh.HeaderErrorCode)
-	if text == "" {
-		return m.Size(), 0
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n <= 0 {
-		n = int(mesh.CodeFailed) // an error all the same
-	}
-	return m.Size(), mesh.Code(n)
+	return m.Size(), mesh.ParseCode(m.Header.Get(mesh.HeaderErrorCode))
 }
 
 // send sends a reply on the way that the request came.

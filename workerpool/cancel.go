@@ -2,7 +2,6 @@ package workerpool
 
 import (
 	"context"
-	"strconv"
 
 	"github.com/nats-io/nats.go"
 
@@ -70,8 +69,7 @@ func (p *pool) cancel(m *nats.Msg) {
 	if attempt == "" {
 		return
 	}
-	code, _ := strconv.Atoi(m.Header.Get(mesh.HeaderErrorCode)) // 0 is sent as mesh.CodeFailed
-	why := &Error{Code: mesh.Code(code), Text: "the node gave the task up: " + m.Header.Get(mesh.HeaderError)}
+	why := &Error{Code: mesh.ParseCode(m.Header.Get(mesh.HeaderErrorCode)), Text: "the node gave the task up: " + m.Header.Get(mesh.HeaderError)}
 	p.early.put(attempt, why) // before any worker is looked at: one that begins it now finds it
 	for _, w := range p.workers {
 		w.mu.Lock()

@@ -63,10 +63,7 @@ func (e *Error) reply(attempt string) *nats.Msg {
 	if code < 400 || code > 599 {
 		code = mesh.CodeFailed
 	}
-	return &nats.Msg{Subject: mesh.SubjectDone, Reply: attempt, Header: nats.Header{
-		mesh.HeaderErrorCode: {strconv.Itoa(int(code))},
-		mesh.HeaderError:     {oneLine(e.Text)},
-	}}
+	return &nats.Msg{Subject: mesh.SubjectDone, Reply: attempt, Header: mesh.ErrorHeader(code, oneLine(e.Text))}
 }
 
 // maxText is the longest text of an error reply, in bytes.

@@ -180,6 +180,6 @@ func (c *Client) again(m *nats.Msg) bool {
 	if !c.cfg.retry || m.Header.Get(mesh.HeaderWorker) != "" {
 		return false
 	}
-	code := codeOf(m.Header)
+	code := mesh.ParseCode(m.Header.Get(mesh.HeaderErrorCode))
 	return code == mesh.CodeQueueFull || code == mesh.CodeUnavailable
 }

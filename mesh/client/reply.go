@@ -80,7 +80,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*Reply, error) {
 		return nil, err
 	}
 	h := m.Header
-	if code := codeOf(h); code != 0 {
+	if code := mesh.ParseCode(h.Get(mesh.HeaderErrorCode)); code != 0 {
 		return nil, &Error{Code: code, Text: h.Get(mesh.HeaderError), Node: h.Get(mesh.HeaderNode), Worker: h.Get(mesh.HeaderWorker)}
 	}
 	hops, _ := strconv.Atoi(h.Get(mesh.HeaderHops))
@@ -88,19 +88,6 @@ func (c *Client) Do(ctx context.Context, r Request) (*Reply, error) {
 		Data: m.Data, Header: h, Node: h.Get(mesh.HeaderNode), Worker: h.Get(mesh.HeaderWorker),
 		Attempt: h.Get(mesh.HeaderAttempt), Hops: hops, Sent: p.sent,
 	}, nil
-}
-
-// codeOf returns the code of an error reply, 0 if it is none. A worker may send
-// what it likes: what is no number, or says that all is well, is a failure.
-func codeOf(h nats.Header) mesh.Code {
-	value := h.Get(mesh.HeaderErrorCode)
-	if value == "" {
-		return 0
-	}
-	if code, err := strconv.Atoi(value); err == nil && code > 0 {
-		return mesh.Code(code)
-	}
-	return mesh.CodeFailed
 }
 
 // elsewhere reports whether a message says that another node, or the next one at

@@ -78,11 +78,8 @@ func (l *Link) Reject(m *nats.Msg, code mesh.Code, reason string) error {
 		return nil
 	}
 	out := answerTo(m)
-	out.Header = nats.Header{
-		mesh.HeaderErrorCode: {strconv.Itoa(int(code))},
-		mesh.HeaderError:     {reason},
-		mesh.HeaderRefusal:   {"0;" + reason},
-	}
+	out.Header = mesh.ErrorHeader(code, reason)
+	out.Header[mesh.HeaderRefusal] = []string{"0;" + reason}
 	return l.nc.PublishMsg(&out)
 }
 
