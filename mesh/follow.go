@@ -40,13 +40,8 @@ func (ps *Peers) Choose(self string) (follow, leave []string) {
 }
 
 // without returns the names that are not among the others, all in order.
-func without(names, others []string) (rest []string) {
-	for _, name := range names {
-		if !contains(others, name) {
-			rest = append(rest, name)
-		}
-	}
-	return rest
+func without(names, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return contains(others, name) })
 }
 
 func contains(sorted []string, name string) bool {

@@ -1,6 +1,7 @@
 package workerpool
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -69,15 +70,15 @@ func (c Config) complete() (Config, error) {
 	} else if c.Name != "" {
 		reject("Name", mesh.CheckToken(mesh.WorkerName(c.Name, c.Workers-1, c.Workers)))
 	}
-	c.ReadyInterval = orDefault(c.ReadyInterval, DefaultReadyInterval)
+	c.ReadyInterval = cmp.Or(c.ReadyInterval, DefaultReadyInterval)
 	if c.ReadyInterval < minReadyInterval {
 		reject("ReadyInterval", fmt.Errorf("%v; want %v or more", c.ReadyInterval, minReadyInterval))
 	}
-	c.DrainTimeout = orDefault(c.DrainTimeout, DefaultDrainTimeout)
+	c.DrainTimeout = cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
 	if c.DrainTimeout < 0 {
 		reject("DrainTimeout", fmt.Errorf("%v is below zero", c.DrainTimeout))
 	}
-	c.CancelTimeout = orDefault(c.CancelTimeout, DefaultCancelTimeout)
+	c.CancelTimeout = cmp.Or(c.CancelTimeout, DefaultCancelTimeout)
 	if c.CancelTimeout < 0 {
 		reject("CancelTimeout", fmt.Errorf("%v is below zero", c.CancelTimeout))
 	}
@@ -85,11 +86,4 @@ func (c Config) complete() (Config, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c, errors.Join(errs...)
-}
-
-func orDefault(d, byDefault time.Duration) time.Duration {
-	if d == 0 {
-		return byDefault
-	}
-	return d
 }
