@@ -1,6 +1,9 @@
 package sim
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // event is something that happens at a time; of two at one time the one that
 // was scheduled first is first.
@@ -10,43 +13,19 @@ type event struct {
 	run      func()
 }
 
-func (e *event) before(f *event) bool {
-	return e.at < f.at || e.at == f.at && e.sequence < f.sequence
+// events is a heap as of container/heap, the next event first.
+type events []*event
+
+func (h events) Len() int { return len(h) }
+func (h events) Less(i, j int) bool {
+	return cmp.Or(cmp.Compare(h[i].at, h[j].at), cmp.Compare(h[i].sequence, h[j].sequence)) < 0
 }
-
-// events is a binary heap, the next event first.
-type events []event
-
-func (h *events) push(e event) {
-	*h = append(*h, e)
-	l := *h
-	for i := len(l) - 1; i > 0; {
-		parent := (i - 1) / 2
-		if !l[i].before(&l[parent]) {
-			return
-		}
-		l[i], l[parent] = l[parent], l[i]
-		i = parent
-	}
-}
-
-func (h *events) pop() event {
-	l := *h
-	next, last := l[0], len(l)-1
-	l[0], l[last] = l[last], event{}
-	l = l[:last]
-	*h = l
-	for i := 0; ; {
-		least := i
-		for child := 2*i + 1; child <= 2*i+2 && child < last; child++ {
-			if l[child].before(&l[least]) {
-				least = child
-			}
-		}
-		if least == i {
-			return next
-		}
-		l[i], l[least] = l[least], l[i]
-		i = least
-	}
+func (h events) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *events) Push(e any)   { *h = append(*h, e.(*event)) }
+func (h *events) Pop() any {
+	last := len(*h) - 1
+	e := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return e
 }

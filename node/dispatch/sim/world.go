@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"container/heap"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -61,7 +62,7 @@ func (w *World) Node(i int) *Node { return w.nodes[i] }
 // At schedules f for time t, or for now if that is later.
 func (w *World) At(t time.Duration, f func()) {
 	w.count++
-	w.events.push(event{at: max(t, w.now), sequence: w.count, run: f})
+	heap.Push(&w.events, &event{at: max(t, w.now), sequence: w.count, run: f})
 }
 
 // After schedules f.
@@ -71,7 +72,7 @@ func (w *World) After(d time.Duration, f func()) { w.At(w.now+d, f) }
 // then it returns which.
 func (w *World) Run(until time.Duration) error {
 	for w.err == nil && len(w.events) > 0 && w.events[0].at <= until {
-		e := w.events.pop()
+		e := heap.Pop(&w.events).(*event)
 		w.now = e.at
 		w.done++
 		e.run()
