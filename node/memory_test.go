@@ -1,8 +1,12 @@
 package node_test
 
 import (
+	"context"
+	"fmt"
 	"runtime"
 	"testing"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/brokermesh/brokermesh/node/nodetest"
 )
@@ -23,13 +27,6 @@ func TestAnswersLeaveNothingBehind(t *testing.T) {
 			}
 		}
 	}
-	heap := func() int64 {
-		runtime.GC()
-		runtime.GC() // pools let go at the second
-		var stats runtime.MemStats
-		runtime.ReadMemStats(&stats)
-		return int64(stats.HeapAlloc)
-	}
 	do(10)
 	before := heap()
 	do(tasks)
@@ -38,4 +35,49 @@ func TestAnswersLeaveNothingBehind(t *testing.T) {
 	if grown > 30 {
 		t.Error("that is too much")
 	}
+}
+
+// A connection that has ended leaves nothing behind, on either plane: what it
+// subscribed to is the stranger's choice. (Not in parallel, as above.)
+func TestConnectionsLeaveNothingBehind(t *testing.T) {
+	m := nodetest.Start(t, 1)
+	const connections, subscriptions = 20, 200
+	for plane, connect := range map[string]func(context.Context, ...nats.Option) (*nats.Conn, error){"local": m.Node("DC1").Connect, "cloud": m.Node("DC1").ConnectCloud} {
+		t.Run(plane, func(t *testing.T) {
+			come := func(connections int) {
+				for range connections {
+					nc, err := connect(t.Context())
+					if err != nil {
+						t.Fatal(err)
+					}
+					for i := range subscriptions {
+						if _, err := nc.SubscribeSync(fmt.Sprintf("some.%d", i)); err != nil {
+							t.Fatal(err)
+						}
+					}
+					if err := nc.FlushTimeout(nodetest.Timeout); err != nil {
+						t.Fatal(err)
+					}
+					nc.Close()
+				}
+			}
+			come(10)
+			before := heap()
+			come(connections)
+			grown := (heap() - before) >> 10 / connections
+			t.Logf("%d KiB more for each connection that came and went", grown)
+			if grown > 8 {
+				t.Error("that is too much")
+			}
+		})
+	}
+}
+
+// heap returns how much is in use after a collection.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC() // pools let go at the second
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
 }

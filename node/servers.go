@@ -127,6 +127,7 @@ func baseOptions(name, listen string) *server.Options {
 		PingInterval:        clientPing,
 		MaxPingsOut:         maxPings,
 		NoSublistCache:      true, // the answer to each request has a subject of its own
+		MaxClosedClients:    1,    // by default it remembers 10,000, with all that they subscribed to, for a monitor that we have not
 	}
 }
 
