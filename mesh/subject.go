@@ -58,6 +58,10 @@ func DoneSubject(a Attempt) string {
 	return string(a.AppendText(append(append(buf[:0], SubjectDone...), '.')))
 }
 
+// MaxSubject is the longest subject, in bytes, that a client or a worker may have its
+// node send to. A NATS server cuts off who sends a line of more than 4096.
+const MaxSubject = 1024
+
 // AnswerTo returns where to publish an answer to what came with a reply subject,
 // and the answer's own reply subject, "" for none.
 //
@@ -113,6 +117,9 @@ func CheckInbox(subject string) (fault string) {
 	}
 	if subject[0] == '$' {
 		return "an inbox in the server's own $ subjects"
+	}
+	if len(subject) > MaxSubject {
+		return "an inbox that is too long"
 	}
 	for token := range strings.SplitSeq(subject, ".") {
 		switch {

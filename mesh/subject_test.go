@@ -1,6 +1,9 @@
 package mesh
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestSubjects(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
@@ -108,6 +111,9 @@ func TestCheckInbox(t *testing.T) {
 		"localbe.done":  "an inbox in the mesh's own subjects",
 		"cloud.DC2":     "an inbox in the mesh's own subjects",
 		"state.DC2.any": "an inbox in the mesh's own subjects",
+
+		strings.Repeat("w", MaxSubject):   "",
+		strings.Repeat("w", MaxSubject+1): "an inbox that is too long",
 	} {
 		if got := CheckInbox(subject); got != want {
 			t.Errorf("CheckInbox(%q) = %q, want %q", subject, got, want)

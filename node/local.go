@@ -191,6 +191,10 @@ func (l *loop) accept(now time.Duration, task any) (timeout time.Duration, ok bo
 		l.complaints.add(now, "request without a reply subject", "subject", clip(m.Subject))
 		return 0, false
 	}
+	if len(m.Reply) > mesh.MaxSubject { // there is room for an error, and perhaps not for a large answer
+		l.refuse(task, mesh.CodeBadRequest, tooLarge("reply subject", len(m.Reply), mesh.MaxSubject))
+		return 0, false
+	}
 	if len(m.Data) > MaxTask {
 		l.refuse(task, mesh.CodeBadRequest, tooLarge("payload", len(m.Data), MaxTask))
 		return 0, false

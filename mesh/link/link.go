@@ -177,6 +177,8 @@ func (l *Link) readRequest(e Event) (Event, error) {
 	switch {
 	case mesh.IsOwn(m.Reply): // the answer would be this node's word to others
 		err = errors.New("a reply subject of the mesh's own")
+	case len(m.Reply) > mesh.MaxSubject:
+		err = errors.New("a reply subject that is too long")
 	case m.Subject == mesh.HeldSubject(l.name):
 		e.Kind = Held
 		e.Attempts, err = parseAttempts(m.Data)

@@ -46,6 +46,7 @@ func TestMalformed(t *testing.T) {
 		with("cloud.DC2", "", mesh.HeaderDelegation, "x"),
 		with("cloud.DC2", "", mesh.HeaderCapacity, "x"),
 		{Subject: "cloud.DC2", Reply: "state.DC2"}, {Subject: "cloud.DC2.held", Reply: "cloud.DC1"}, {Subject: "cloud.DC2", Reply: "cloud.done.x", Header: nats.Header{mesh.HeaderWho: {"DC2"}}},
+		{Subject: "cloud.DC2", Reply: strings.Repeat("x", mesh.MaxSubject+1)}, {Subject: "cloud.DC2.held", Reply: strings.Repeat("x", mesh.MaxSubject+1)},
 		with("cloud.DC2.held", "x"), with("cloud.DC2.held", attempt(1).String()+"\n\n"),
 		with(toTask, "", mesh.HeaderRefusal, "x;no"), with(toTask, "", mesh.HeaderRefusal, "-1;no"), with(toTask, "done", mesh.HeaderCapacity, "x"),
 		with(inbox+"done.x", ""), with(inbox+"done", ""), with(inbox+"t.x", ""), with(inbox+"t", ""), with(inbox+"h.DC1", "x"), with(inbox+"x.y", ""), with(inbox+"x", ""),
