@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -26,13 +27,13 @@ type cloudPlane struct {
 // openCloudPlane starts the embedded server, or begins to connect to the
 // existing NATS: if that cannot be reached now, the node goes on alone and the
 // connection is made when it can.
-func openCloudPlane(id string, cfg Config, onError nats.Option, log *slog.Logger) (c *cloudPlane, err error) {
+func openCloudPlane(id string, cfg Config, log *slog.Logger, handlers ...nats.Option) (c *cloudPlane, err error) {
 	c = &cloudPlane{rights: rights{name: cfg.Name}}
 	if cfg.CloudURL == "" {
 		if c.server, err = startCloudServer(id, cfg, log); err != nil {
 			return nil, err
 		}
-		if c.conn, err = connect(c.server, cfg.Name, nats.NoEcho(), onError); err != nil {
+		if c.conn, err = connect(c.server, cfg.Name, append(handlers, nats.NoEcho())...); err != nil {
 			stop(c.server)
 			return nil, err
 		}
@@ -43,12 +44,12 @@ func openCloudPlane(id string, cfg Config, onError nats.Option, log *slog.Logger
 	if cfg.CloudCreds != "" {
 		c.creds = []nats.Option{nats.UserCredentials(cfg.CloudCreds)}
 	}
-	c.conn, err = nats.Connect(c.url, append([]nats.Option{
-		nats.Name(cfg.Name), nats.NoEcho(), onError, c.rights.watch(), whyUnreachable(log),
+	c.conn, err = nats.Connect(c.url, slices.Concat(handlers, []nats.Option{
+		nats.Name(cfg.Name), nats.NoEcho(), c.rights.watch(), whyUnreachable(log),
 		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1), nats.IgnoreAuthErrorAbort(),
 		nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(reconnectWait, reconnectWait),
 		nats.PingInterval(routePing), nats.MaxPingsOutstanding(maxPings),
-	}, c.creds...)...)
+	}, c.creds)...)
 	if err != nil {
 		return nil, fmt.Errorf("%s=%s: %w", variable("CloudURL"), mesh.RedactURLs(c.url), err)
 	}

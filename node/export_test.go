@@ -23,9 +23,10 @@ func (n *Node) Break(nc *nats.Conn) error {
 	return nil
 }
 
-// Local and System are the node's own connections.
+// Local, System and Cloud are the node's own connections.
 func (n *Node) Local() *nats.Conn  { return n.loop.plane.local }
 func (n *Node) System() *nats.Conn { return n.loop.plane.system }
+func (n *Node) Cloud() *nats.Conn  { return n.loop.plane.cloud }
 
 // StartServer starts a server that has to listen on two addresses, of which only
 // the one that is checked before is known to be free.

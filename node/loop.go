@@ -180,6 +180,9 @@ func (l *loop) run(done <-chan struct{}) error {
 			l.forgetWorkers()
 		case <-l.status:
 			l.lookAtCloud()
+		case err := <-l.plane.closed: // who starts the node anew helps, and nothing else
+			_ = l.end()
+			return err
 		case <-l.alive:
 			l.takeAll() // what came before
 			l.apply(l.core.Proved(l.now(), l.fx[:0]))

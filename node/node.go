@@ -70,8 +70,8 @@ func New(cfg Config) (*Node, error) {
 // announces that it takes no more tasks, finishes those it has within
 // DrainTimeout, says goodbye to the peers that it can reach, and Run returns nil.
 // It returns an error if the node cannot start, has to give up its name
-// (ErrNameTaken), or cannot speak to its own local server at the end. When it
-// returns, nothing of the node is left: no goroutine, connection or listener.
+// (ErrNameTaken), is told by a server that it broke the protocol, or cannot speak to
+// its own local server at the end. When it returns, nothing of the node is left: no goroutine, connection or listener.
 //
 // Run may be called once; a second call, or one after Close, returns an error at
 // once.
@@ -95,8 +95,8 @@ func (n *Node) serve(ctx context.Context) (err error) {
 		return err
 	}
 	defer endHealth()
-	p := &plane{log: n.log}
-	if n.cloud, err = openCloudPlane(id, n.cfg, p.onError(), n.log); err != nil {
+	p := &plane{log: n.log, closed: make(chan error, 1)}
+	if n.cloud, err = openCloudPlane(id, n.cfg, n.log, p.onError(), p.onClosed("the cloud plane")); err != nil {
 		return err
 	}
 	defer n.cloud.close()
@@ -113,11 +113,11 @@ func (n *Node) serve(ctx context.Context) (err error) {
 		return err
 	}
 	defer stop(n.local.Server)
-	if p.system, err = connect(n.local.Server, n.cfg.Name, n.local.systemUser()); err != nil {
+	if p.system, err = connect(n.local.Server, n.cfg.Name, n.local.systemUser(), p.onClosed("its local server")); err != nil {
 		return err
 	}
 	defer p.system.Close()
-	if p.local, err = connect(n.local.Server, n.cfg.Name, p.onError()); err != nil {
+	if p.local, err = connect(n.local.Server, n.cfg.Name, p.onError(), p.onClosed("its local server")); err != nil {
 		return err
 	}
 	defer p.local.Close()

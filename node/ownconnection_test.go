@@ -1,8 +1,11 @@
 package node_test
 
 import (
+	"errors"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/brokermesh/brokermesh/node"
 	"github.com/brokermesh/brokermesh/node/nodetest"
@@ -60,5 +63,26 @@ func TestReadyOfBefore(t *testing.T) {
 	case <-w.tasks:
 		t.Error("a second task for a busy worker")
 	case <-time.After(2500 * time.Millisecond): // it would be looked into within a second
+	}
+}
+
+// A node whose own connection is closed for good cannot serve, and ends: whoever
+// keeps it running starts it anew.
+func TestOwnConnectionIsClosed(t *testing.T) {
+	t.Parallel()
+	for what, connection := range map[string]func(*node.Node) *nats.Conn{
+		"local": (*node.Node).Local, "system": (*node.Node).System, "cloud": (*node.Node).Cloud,
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			n := newNode(t, "DC1")
+			stop, result := run(n)
+			defer stop()
+			receive(t, n.Ready())
+			connection(n).Close()
+			if err := receive(t, result); !errors.Is(err, nats.ErrConnectionClosed) {
+				t.Errorf("it ended with %v", err)
+			}
+		})
 	}
 }

@@ -1,7 +1,9 @@
 package node
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/nats-io/nats.go"
@@ -19,6 +21,18 @@ type plane struct {
 	cloud  *nats.Conn
 	link   *link.Link
 	log    *slog.Logger
+	closed chan error // holds why one of them was closed for good
+}
+
+// onClosed tells that a connection was closed for good: the NATS library does not
+// connect again if the server says that it was sent what it does not understand.
+func (p *plane) onClosed(what string) nats.Option {
+	return nats.ClosedHandler(func(nc *nats.Conn) {
+		select {
+		case p.closed <- fmt.Errorf("the node's own connection to %s was closed: %w", what, cmp.Or(nc.LastError(), nats.ErrConnectionClosed)):
+		default: // it is not the first, or the node has ended
+		}
+	})
 }
 
 // onError logs what the NATS library cannot return from a call. A node that
