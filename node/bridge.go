@@ -17,9 +17,10 @@ import (
 
 // relay is a local client that waits for the answer of another node.
 type relay struct {
-	request *nats.Msg
+	request *nats.Msg // without what was passed on
 	expires time.Duration
 	peer    mesh.Incarnation // of the node that has it; 0: not looked at yet, or no node of the mesh
+	absent  int              // looks in a row that found nobody at its reply subject
 }
 
 // node is the name of the node that was asked.
@@ -35,6 +36,7 @@ const (
 	maxRelays    = 10_000
 	relayExpiry  = time.Hour // of a request that named no deadline
 	relayOverrun = time.Second
+	relayLooks   = 6 // a second apart; a client that lost its connection is back after 2
 )
 
 // onBridge takes a request on cloud.<name> from the local port.
@@ -82,6 +84,7 @@ func (l *loop) pass(now time.Duration, name string, m *nats.Msg, timeout time.Du
 		l.refuse(m, mesh.CodeUnavailable, unreachable)
 		return
 	}
+	m.Header, m.Data = nil, nil // as many as may wait, and as large: that is 10 GiB
 	l.relays.waiting[token] = relay{request: m, expires: expires, peer: l.core.PeerRun(name)}
 }
 
@@ -107,16 +110,21 @@ func (l *loop) onRelayed(e link.Event) {
 // and forgets those that nobody waits for any more.
 func (l *loop) checkRelays(now time.Duration) {
 	for token, r := range l.relays.waiting {
-		switch peer := l.core.PeerRun(r.node()); {
-		case r.expires <= now:
+		if r.absent++; l.node.local.listens(r.request.Reply) {
+			r.absent = 0
+		}
+		peer := l.core.PeerRun(r.node())
+		if r.expires <= now || r.absent == relayLooks {
 			delete(l.relays.waiting, token)
-		case r.peer == 0:
-			r.peer = peer
-			l.relays.waiting[token] = r
-		case r.peer != peer:
+			continue
+		}
+		if r.peer != 0 && r.peer != peer {
 			delete(l.relays.waiting, token)
 			l.refuse(r.request, mesh.CodeUnavailable, "node "+r.node()+" was lost before the task was done")
+			continue
 		}
+		r.peer = peer
+		l.relays.waiting[token] = r
 	}
 }
 

@@ -223,3 +223,34 @@ func TestBridgeAtNodeThatEnds(t *testing.T) {
 	wantAnswer(t, receive(t, first), "first", "DC2")
 	receive(t, ended)
 }
+
+// Requests by name that were given up make room for others, though whoever they went
+// to never answers.
+func TestBridgeForgetsWhoHasGone(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 2, patient)
+	m.Work("DC2", 1, echo)
+	asked := make(chan *nats.Msg, 20_000)
+	if _, err := m.CloudClient("DC2").ChanSubscribe("cloud.silent", asked); err != nil {
+		t.Fatal(err)
+	}
+	client := m.Client("DC1")
+	wantAnswer(t, receive(t, ask(t, client, named("DC2", "before"))), "before", "DC2") // routes and interest are there
+	for range 10_000 {
+		if err := client.PublishRequest("cloud.silent", client.NewInbox(), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 10_000 {
+		receive(t, asked)
+	}
+	wantError(t, receive(t, ask(t, client, named("DC2", "x"))), "429")
+	for end := time.Now().Add(nodetest.Timeout); ; time.Sleep(100 * time.Millisecond) {
+		got := receive(t, ask(t, client, named("DC2", "x")))
+		if code, _ := nodetest.ErrorOf(got); code == "429" && time.Now().Before(end) {
+			continue
+		}
+		wantAnswer(t, got, "x", "DC2")
+		return
+	}
+}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/brokermesh/brokermesh/node"
 	"github.com/brokermesh/brokermesh/node/nodetest"
 )
 
@@ -70,6 +71,33 @@ func TestConnectionsLeaveNothingBehind(t *testing.T) {
 				t.Error("that is too much")
 			}
 		})
+	}
+}
+
+// Of a request to another node that waits for its answer the payload is not kept.
+// (Not in parallel, as above.)
+func TestRelaysKeepNoPayload(t *testing.T) {
+	m := nodetest.Start(t, 1)
+	asked := make(chan *nats.Msg, 1)
+	if _, err := m.CloudClient("DC1").ChanSubscribe("cloud.silent", asked); err != nil {
+		t.Fatal(err)
+	}
+	client := m.Client("DC1")
+	payload := make([]byte, node.MaxTask)
+	pass := func(n int) {
+		for range n {
+			publish(t, client, &nats.Msg{Subject: "cloud.silent", Reply: client.NewInbox(), Data: payload})
+			receive(t, asked)
+		}
+	}
+	pass(10)
+	before := heap()
+	const requests = 30
+	pass(requests)
+	grown := (heap() - before) >> 10 / requests
+	t.Logf("%d KiB more for each request that waits", grown)
+	if grown > node.MaxTask>>10/2 {
+		t.Error("that is too much")
 	}
 }
 
