@@ -12,10 +12,10 @@ const backlogMost, backlogBytes = 1 << 16, 64 << 20
 
 // put adds a message; false if there is no room for it.
 func (b *backlog) put(m *nats.Msg) bool {
-	if len(b.msgs) >= backlogMost || b.bytes+m.Size() > backlogBytes {
+	if len(b.msgs) >= backlogMost || b.bytes+weight(m) > backlogBytes {
 		return false
 	}
-	b.msgs, b.bytes = append(b.msgs, m), b.bytes+m.Size()
+	b.msgs, b.bytes = append(b.msgs, m), b.bytes+weight(m)
 	return true
 }
 
@@ -26,7 +26,7 @@ func (b *backlog) take() *nats.Msg {
 	}
 	m := b.msgs[0]
 	b.msgs[0] = nil
-	if b.msgs, b.bytes = b.msgs[1:], b.bytes-m.Size(); len(b.msgs) == 0 {
+	if b.msgs, b.bytes = b.msgs[1:], b.bytes-weight(m); len(b.msgs) == 0 {
 		b.msgs = nil
 	}
 	return m

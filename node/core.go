@@ -14,7 +14,7 @@ func newCore(n *Node, p *plane) (*dispatch.Core, error) {
 	cfg := dispatch.DefaultConfig()
 	cfg.Name, cfg.Incarnation, cfg.Region = n.cfg.Name, n.incarnation, n.cfg.Region
 	cfg.QueueLimit, cfg.QueueBytes, cfg.QueueTimeout = n.cfg.QueueLimit, n.cfg.QueueBytes, n.cfg.QueueTimeout
-	cfg.Size = func(task any) int { return messageOf(task).Size() }
+	cfg.Size = func(task any) int { return weight(messageOf(task)) }
 	cfg.AttemptTimeout, cfg.MaxAttempts = n.cfg.AttemptTimeout, n.cfg.MaxAttempts
 	cfg.Gone = gone
 	cfg.Present = func(task any) bool {

@@ -159,6 +159,32 @@ func TestQueueBytes(t *testing.T) {
 	}
 }
 
+// Many small headers weigh what they take in memory, twenty times as much as on the wire.
+func TestQueueBytesOfHeaders(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 1, patient, nodetest.WithConfig(func(c *node.Config) { c.QueueBytes = 1 << 20 }))
+	client := m.Client("DC1")
+	many := make(nats.Header)
+	for i := range 1000 {
+		many[strconv.FormatInt(int64(i), 36)] = []string{""}
+	}
+	const tasks = 50 // of some 6 KiB on the wire
+	answers := make(chan *nats.Msg, tasks)
+	inbox := client.NewInbox()
+	if _, err := client.ChanSubscribe(inbox+".*", answers); err != nil {
+		t.Fatal(err)
+	}
+	for i := range tasks {
+		publish(t, client, &nats.Msg{Subject: mesh.SubjectRequest, Reply: inbox + "." + strconv.Itoa(i), Header: many})
+	}
+	for range tasks - 10 {
+		wantError(t, receive(t, answers), "429")
+	}
+	if v := m.View("DC1"); v.Load("").Waiting == 0 || v.Load("").Waiting > 10 {
+		t.Errorf("%d tasks wait", v.Load("").Waiting)
+	}
+}
+
 // One client sends all it can; what another one asks for is taken in.
 func TestFloodOfOneClient(t *testing.T) {
 	t.Parallel()

@@ -118,11 +118,11 @@ func (l *loop) sign(header nats.Header, e *dispatch.Effect) nats.Header {
 	return header
 }
 
-// inspect tells the core what keeping an answer costs, and its code if it is an
+// inspect tells the core what it costs to keep an answer, and its code if it is an
 // error.
 func inspect(answer any) (size int, code mesh.Code) {
 	m := answer.(*nats.Msg)
-	return m.Size(), mesh.ParseCode(m.Header.Get(mesh.HeaderErrorCode))
+	return weight(m), mesh.ParseCode(m.Header.Get(mesh.HeaderErrorCode))
 }
 
 // send sends a reply on the way that the request came.
