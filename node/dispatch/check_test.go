@@ -107,7 +107,7 @@ func checkRepeats(c *Core) error {
 	for r := c.dedup.oldest; r != nil; r = r.next {
 		kept++
 		bytes += r.size
-		if r.leader != nil || len(r.joined) > 0 || c.dedup.byKey[r.key] != r || r.next == nil && c.dedup.last != r {
+		if r.leader != nil || r.joined != nil || c.dedup.byKey[r.key] != r || r.next == nil && c.dedup.last != r {
 			return fmt.Errorf("%+v is kept", r)
 		}
 	}

@@ -43,7 +43,7 @@ func (d *dedup) begin(t *task, key repeatKey, hash uint64) {
 
 // keep notes the answer of a task, for whoever asks again.
 func (d *dedup) keep(r *repeat, reply Effect, size int, expires time.Duration) {
-	r.leader, r.reply, r.expires = nil, reply, expires
+	r.leader, r.joined, r.reply, r.expires = nil, nil, reply, expires // joined is empty, but holds room for all that there were
 	r.reply.Task = nil
 	r.size = size + len(r.key.service) + len(r.key.id) + repeatOverhead
 	d.bytes += r.size
