@@ -56,6 +56,7 @@ type loop struct {
 	unsent     backlog // answers
 	nextLook   time.Duration
 	sight      sight
+	whys       *rate.Limiter  // questions for all decisions
 	misled     rate.Sometimes // how often a wrong cloud plane is told of
 	complaints complaints
 	watchers   []watcher
@@ -102,6 +103,7 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 		fences:     fences{subject: p.local.NewInbox() + ".", ended: make(chan uint64, buffered), log: n.log},
 		left:       make(map[string]bool),
 		sight:      make(sight),
+		whys:       rate.NewLimiter(rate.Every(whyEvery), whyBurst),
 		misled:     rate.Sometimes{Interval: sparingEvery},
 		relays:     relays{waiting: make(map[string]relay)},
 		complaints: complaints{log: n.log, kinds: make(map[string]*complaint)},

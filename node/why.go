@@ -2,6 +2,7 @@ package node
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -11,6 +12,10 @@ import (
 // maxTold bounds how many decisions are told at once: the newest.
 const maxTold = 256
 
+// whyEvery is how often all of them may be told, after a few times at once: it takes a
+// millisecond or two, in which nothing else goes on, and a question takes a few bytes.
+const whyEvery, whyBurst = 50 * time.Millisecond, 20
+
 // onWhy answers a question where a task went, and why: the one of the attempt
 // that is the payload, or, without, the last ones.
 func (l *loop) onWhy(m *nats.Msg) {
@@ -18,6 +23,10 @@ func (l *loop) onWhy(m *nats.Msg) {
 		return
 	}
 	var attempt mesh.Attempt
+	if len(m.Data) == 0 && !l.whys.Allow() {
+		l.refuse(m, mesh.CodeQueueFull, "asked too often; a question about one attempt is answered at any time")
+		return
+	}
 	if len(m.Data) > 0 {
 		var err error
 		if attempt, err = mesh.ParseAttempt(string(m.Data)); err != nil {
