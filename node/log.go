@@ -45,10 +45,22 @@ func (l *serverLog) tell(level slog.Level, format string, v []any) {
 		}
 		level = slog.LevelDebug
 	}
-	if level > slog.LevelDebug && !l.news.allow(format[strings.LastIndex(format, " - ")+1:]) { // before it is what connection it is about
+	if level > slog.LevelDebug && !l.news.allow(kindOf(format)) {
 		level = slog.LevelDebug
 	}
 	l.Log(context.Background(), level, text)
+}
+
+// kindOf returns what a format of the server has in common with others of its kind: before
+// that is what connection it is about ("address - id - "), and behind it there may be what
+// others sent, which is new each time.
+func kindOf(format string) string {
+	parts := strings.SplitN(format, " - ", 3)
+	kind := parts[len(parts)-1]
+	if end := strings.IndexAny(kind, ",:='\""); end > 0 {
+		kind = kind[:end]
+	}
+	return kind
 }
 
 // sparing lets a few of each kind through, and then one in a while.
@@ -62,7 +74,7 @@ type sparing struct {
 const (
 	sparingEvery = time.Minute
 	// sparingKinds is how many kinds are told apart. The server has some eighty formats of
-	// news, but in a few there is what others sent.
+	// news, and there may be what others sent in one after all.
 	sparingKinds = 100
 )
 
