@@ -218,6 +218,26 @@ func (p *process) signal(s os.Signal) {
 	}
 }
 
+// endAtOnce signals a process that drains until it has ended, and checks that this
+// ended it. Once is not enough: soon after the first signal it counts as that one.
+func (p *process) endAtOnce(s syscall.Signal) {
+	p.t.Helper()
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	limit := time.After(nodetest.Timeout)
+	for {
+		_ = p.cmd.Process.Signal(s) // fails if it has ended
+		select {
+		case <-p.ended:
+			p.awaitDeath(s)
+			return
+		case <-again.C:
+		case <-limit:
+			p.t.Fatalf("%s did not end within %s", p.name, nodetest.Timeout)
+		}
+	}
+}
+
 // awaitStatus waits until the process has ended, and checks its exit status.
 func (p *process) awaitStatus(want int) {
 	p.t.Helper()

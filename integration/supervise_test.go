@@ -211,10 +211,8 @@ func TestProcessesDieWithTheNode(t *testing.T) {
 				}
 				seen.awaitOne("", 0)
 				n.signal(syscall.SIGTERM)
-				seen.await("two heartbeats of the drain", func(s mesh.State) bool { return s.Draining })
-				seen.await("two heartbeats of the drain", func(s mesh.State) bool { return s.Draining })
-				n.signal(syscall.SIGTERM)
-				n.awaitDeath(syscall.SIGTERM)
+				seen.await("the drain", func(s mesh.State) bool { return s.Draining })
+				n.endAtOnce(syscall.SIGTERM)
 			}
 			gone()
 		})

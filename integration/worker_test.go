@@ -128,11 +128,7 @@ func TestCommandWorkerSecondSignal(t *testing.T) {
 	seen.awaitOne("", 0)
 	w.signal(syscall.SIGTERM)
 	w.await(1, "leaving")
-	for range 2 { // heartbeats: it is sure to have let go of the signal by then
-		seen.awaitOne("", 0)
-	}
-	w.signal(syscall.SIGTERM)
-	w.awaitDeath(syscall.SIGTERM)
+	w.endAtOnce(syscall.SIGTERM)
 }
 
 // A command fails before its client and before who runs it, and does not outlive

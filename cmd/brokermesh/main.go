@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -21,6 +22,10 @@ const (
 	exitConfig = 2 // the configuration or the command line is wrong
 )
 
+// oneSignal is for how long a signal that comes again is the first one, said twice:
+// timeout(1) sends its own to the process and, at once, to the process's group.
+const oneSignal = 250 * time.Millisecond
+
 func main() {
 	ends := []os.Signal{syscall.SIGTERM, os.Interrupt}
 	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
@@ -29,7 +34,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	context.AfterFunc(ctx, func() {
 		signal.Ignore(syscall.SIGHUP) // the terminal and the shell may both say it
-		stop()                        // another second signal ends the process at once
+		time.Sleep(oneSignal)
+		stop() // another second signal ends the process at once
 	})
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }

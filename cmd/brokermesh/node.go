@@ -20,10 +20,11 @@ A wrong configuration ends it with status 2, anything else that fails with 1.
 
 There is nothing to reload: a new configuration takes a new start.
 
-A second SIGTERM or SIGINT ends it at once, as a crash would, and the tasks that it
-has are not answered. Its worker processes are killed with all that they started. Of a command
-that runs once a task only the sh is killed, and that on Linux alone: what the
-sh has started goes on. With "exec" before it the command takes the place of the sh.
+A second SIGTERM or SIGINT, 250ms later or more, ends it at once, as a crash would,
+and the tasks that it has are not answered. Its worker processes are killed with all
+that they started. Of a command that runs once a task only the sh is killed, and that
+on Linux alone: what the sh has started goes on. With "exec" before it the command
+takes the place of the sh.
 
 ` + variables(),
 		Args: noArguments("; it is configured by variables, see --help"),

@@ -47,9 +47,9 @@ while, and then tried once. It finds in its environment
   ` + supervise.EnvWorker + `          its name
 
 It waits for the node, and reconnects for ever. On SIGTERM, SIGINT or SIGHUP it finishes
-the tasks in hand and ends with status 0; a second SIGTERM or SIGINT ends it at once. None of its
-commands is left then (of one that runs once a task: none but its children, if this
-process is killed).
+the tasks in hand and ends with status 0; a second SIGTERM or SIGINT, 250ms later or
+more, ends it at once. None of its commands is left then (of one that runs once a task:
+none but its children, if this process is killed).
 
 ` + connectionVariables,
 		Args: cobra.ArbitraryArgs,
