@@ -26,7 +26,8 @@ func watchCommand() *cobra.Command {
 a node of the mesh appears, leaves, falls silent or restarts, or its number of
 workers, idle workers or waiting tasks changes, or what has become of its worker
 processes. It ends with Ctrl-C or --for,
-and reconnects by itself. Nobody there to begin with makes the exit status 1.
+and reconnects by itself. Nobody there to begin with makes the exit status 1, and
+so does output that cannot be written.
 
 ` + connectionVariables,
 		Args: noArguments("; the address goes to -s"),
@@ -54,8 +55,22 @@ and reconnects by itself. Nobody there to begin with makes the exit status 1.
 	return cmd
 }
 
-// watch prints what changes until ctx ends.
-func watch(ctx context.Context, out io.Writer, o nats.Options, raw bool) error {
+// printer prints until that fails.
+type printer struct {
+	out io.Writer
+	err error
+}
+
+func (p *printer) Write(b []byte) (n int, err error) {
+	if p.err == nil {
+		n, p.err = p.out.Write(b)
+	}
+	return n, p.err
+}
+
+// watch prints what changes until ctx ends, or there is nowhere to print it.
+func watch(ctx context.Context, to io.Writer, o nats.Options, raw bool) error {
+	out := &printer{out: to}
 	place := mesh.RedactURLs(o.Servers...)
 	messages := make(chan *nats.Msg, 4096)
 	links := make(chan string, 16) // news of our own connection
@@ -85,7 +100,7 @@ func watch(ctx context.Context, out io.Writer, o nats.Options, raw bool) error {
 	p := newPeople(out)
 	silence := time.NewTimer(time.Hour)
 	defer silence.Stop()
-	for {
+	for out.err == nil {
 		silence.Reset(p.wake(time.Now()))
 		select {
 		case m := <-messages:
@@ -105,4 +120,5 @@ func watch(ctx context.Context, out io.Writer, o nats.Options, raw bool) error {
 			return nil
 		}
 	}
+	return out.err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +50,22 @@ func TestWatch(t *testing.T) {
 		m.Restart("DC2")
 		out.await(t, at, " DC2 restarted, up ")
 		end()
+	}
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+// What it cannot print it says so and ends: a log with a gap would look complete.
+func TestWatchOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	m := nodetest.Start(t, 1)
+	for _, more := range []string{"--json", "--json=false"} {
+		errs := newOutput()
+		if status := run(t.Context(), []string{"watch", "--for", "10s", "-s", m.Node("DC1").LocalURL(), more}, fullDisk{}, errs); status != exitFailed || errs.String() != "brokermesh: no space left\n" {
+			t.Errorf("%s: exit status %d: %s", more, status, errs)
+		}
 	}
 }
 
