@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"reflect"
@@ -28,7 +29,7 @@ type Config struct {
 	Listen           string        `split_words:"true" default:"127.0.0.1:4222" desc:"where clients and workers connect" allowed:"host:port, both given (0.0.0.0: all addresses of the machine), no two the same; port 0 takes a free one"`
 	CloudListen      string        `split_words:"true" default:"127.0.0.1:4223" desc:"where tools connect to the cloud plane" allowed:"host:port, both given (0.0.0.0: all addresses of the machine), no two the same; port 0 takes a free one"`
 	ClusterListen    string        `split_words:"true" default:"127.0.0.1:6222" desc:"where the other nodes connect" allowed:"host:port, both given (0.0.0.0: all addresses of the machine), no two the same; port 0 takes a free one"`
-	ClusterAdvertise string        `split_words:"true" desc:"where the other nodes reach this one, if not at the address that they see: behind a NAT, a proxy or a container's port" allowed:"host:port; not together with MESH_CLOUD_URL"`
+	ClusterAdvertise string        `split_words:"true" desc:"where the other nodes reach this one, if not at the address that they see: behind a NAT, a proxy or a container's port" allowed:"host:port, not 0.0.0.0; not together with MESH_CLOUD_URL"`
 	Peers            []string      `split_words:"true" desc:"MESH_CLUSTER_LISTEN of other nodes, separated by commas; one is enough, it tells of the rest" allowed:"host:port, separated by commas"`
 	CloudURL         string        `split_words:"true" desc:"an existing NATS as cloud plane instead of an embedded server: its URLs, separated by commas" allowed:"nats:// or tls:// and host, separated by commas, or ws:// or wss:// all of them; no node's MESH_LISTEN; not together with MESH_PEERS"`
 	CloudCreds       string        `split_words:"true" desc:"credentials file for MESH_CLOUD_URL" allowed:"a file that can be read; only with MESH_CLOUD_URL"`
@@ -130,7 +131,7 @@ func (c Config) check() error {
 	if c.HealthListen != "" {
 		listens("HealthListen", c.HealthListen, true)
 	}
-	want(c.ClusterAdvertise == "" || !notAPeer(c.ClusterAdvertise) && c.CloudURL == "", "ClusterAdvertise", c.ClusterAdvertise)
+	want(c.ClusterAdvertise == "" || !notAPeer(c.ClusterAdvertise) && !isEverywhere(c.ClusterAdvertise) && c.CloudURL == "", "ClusterAdvertise", c.ClusterAdvertise)
 	want(!slices.ContainsFunc(c.Peers, notAPeer), "Peers", strings.Join(c.Peers, ","))
 	want(c.CloudURL == "" || isCloudURL(c.CloudURL, c.Listen) && len(c.Peers) == 0, "CloudURL", mesh.RedactURLs(c.CloudURL))
 	want(c.CloudCreds == "" || c.CloudURL != "" && isReadable(c.CloudCreds), "CloudCreds", c.CloudCreds)
@@ -174,16 +175,21 @@ func isCloudURL(s, local string) bool {
 }
 
 func isReadable(file string) bool {
-	f, err := os.Open(file)
-	if err != nil {
-		return false
-	}
-	return f.Close() == nil
+	_, err := os.ReadFile(file) // a folder can be opened
+	return err == nil
 }
 
 func notAPeer(s string) bool {
 	host, port, err := splitAddress(s)
 	return err != nil || host == "" || port == 0
+}
+
+// isEverywhere reports whether an address is all of the machine's: one to listen on.
+// To who connects to it, it is his own machine.
+func isEverywhere(s string) bool {
+	host, _, _ := splitAddress(s)
+	ip, _ := netip.ParseAddr(host)
+	return ip.IsUnspecified()
 }
 
 func splitAddress(s string) (host string, port int, err error) {

@@ -199,7 +199,8 @@ func TestNewFaults(t *testing.T) {
 	}
 }
 
-// A node cannot listen twice on one address, nor be its own cloud plane.
+// A node cannot listen twice on one address, nor be its own cloud plane; nobody reaches it at
+// all addresses of his own machine; and a folder holds no credentials.
 func TestNewFaultsTogether(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -209,6 +210,9 @@ func TestNewFaultsTogether(t *testing.T) {
 		{"MESH_CLOUD_LISTEN", node.Config{CloudListen: "127.0.0.1:4222"}},
 		{"MESH_CLUSTER_LISTEN", node.Config{ClusterListen: "127.0.0.1:4223"}},
 		{"MESH_HEALTH_LISTEN", node.Config{HealthListen: "127.0.0.1:6222"}},
+		{"MESH_CLUSTER_ADVERTISE", node.Config{ClusterAdvertise: "0.0.0.0:6222"}},
+		{"MESH_CLUSTER_ADVERTISE", node.Config{ClusterAdvertise: "[::]:6222"}},
+		{"MESH_CLOUD_CREDS", node.Config{CloudURL: "nats://other", CloudCreds: t.TempDir()}},
 		{"MESH_CLOUD_URL", node.Config{CloudURL: "nats://other, nats://me:secret@127.0.0.1"}},
 		{"MESH_CLOUD_URL", node.Config{Listen: "[::1]:4222", CloudURL: "nats://[::1]:4222"}},
 	} {
@@ -221,6 +225,7 @@ func TestNewFaultsTogether(t *testing.T) {
 	for _, cfg := range []node.Config{
 		{Listen: "127.0.0.1:0", CloudListen: "127.0.0.1:0", ClusterListen: "127.0.0.1:0", HealthListen: "127.0.0.1:0"},
 		{CloudURL: "ws://127.0.0.1"},
+		{ClusterListen: "0.0.0.0:6222", Peers: []string{"[::]:6222"}},       // of another node of this machine, as ClusterAddr has it
 		{CloudURL: "nats://127.0.0.1:4223", HealthListen: "127.0.0.1:6222"}, // it listens on neither of these itself
 		{CloudURL: "nats://127.0.0.1:4222", Listen: "127.0.0.1:4223"},       // nor on that of MESH_CLOUD_LISTEN
 		{CloudURL: "nats://127.0.0.1:4222", Listen: "127.0.0.1:6222"},
