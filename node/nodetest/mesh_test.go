@@ -107,6 +107,7 @@ func TestFailures(t *testing.T) {
 		{"DC1 is running", func() { m.Restart("DC1") }},
 		{"DC1 is running", func() { m.Add("DC1") }},
 		{"MESH_NAME", func() { m.Add("a.b") }},
+		{`service: "a b"`, func() { m.WorkService("DC1", "a b", 1, echo) }},
 		{"has ended", func() { m.Kill("DC1"); m.Client("DC1") }},
 	} {
 		func() {

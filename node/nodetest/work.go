@@ -28,6 +28,11 @@ func (m *Mesh) Work(name string, n int, handle workerpool.HandlerFunc) *Workers 
 // WorkService is Work for a named service.
 func (m *Mesh) WorkService(name, service string, n int, handle workerpool.HandlerFunc) *Workers {
 	m.t.Helper()
+	if service != "" {
+		if err := mesh.CheckToken(service); err != nil { // nobody would ever know of them
+			m.t.Fatalf("workers of node %s: service: %v", name, err)
+		}
+	}
 	had := m.View(name).Load(service).Workers
 	w := &Workers{m: m, conn: m.Client(name), done: make(chan error, 1)}
 	ctx, stop := context.WithCancel(context.Background())
