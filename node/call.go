@@ -31,11 +31,11 @@ const calling = 256
 // RequestMsgWithContext is a client's request without a connection: for a program
 // that runs the node itself, it costs about half of one by Connect
 // (docs/performance.md). The task is handled like any other, and may go to a peer.
-// m has a subject for clients (mesh.SubjectRequest, alone or with a service), and
-// data and headers as a client would send (Mesh-Timeout, Nats-Msg-Id); its reply
-// subject is ignored, and m can be used again when the call returns. It waits until
-// the node is ready, and while 256 others wait for the node to look at them. In a
-// full queue all calls have the share of one client.
+// m has a subject for clients (mesh.SubjectRequest, or what mesh.WithService makes of
+// it), and data and headers as a client would send (Mesh-Timeout, Nats-Msg-Id); its
+// reply subject is ignored, and m can be used again when the call returns. It waits
+// until the node is ready, and while 256 others wait for the node to look at them. In
+// a full queue all calls have the share of one client.
 //
 // As with the method of nats.Conn of this name, an answer that is an error of the
 // task or the mesh is a message, with the header mesh.HeaderErrorCode. The error is

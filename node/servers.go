@@ -11,13 +11,14 @@ import (
 	"github.com/nats-io/nkeys"
 )
 
+// MaxTask is the largest payload of a task, in bytes.
+const MaxTask = 1 << 20
+
 // A node embeds two servers. One clustered server would tell every peer of
 // every local subscription; these two cannot leak, since the local one has no
 // routes.
 const (
-	// MaxTask is the largest payload of a task, in bytes. The servers allow
-	// more than that, for headers: first the client's, then the mesh's own.
-	MaxTask      = 1 << 20
+	// They allow more than a payload, for headers: first the client's, then the mesh's own.
 	localPayload = MaxTask + 8<<10
 	cloudPayload = localPayload + 8<<10
 
