@@ -49,6 +49,28 @@ func TestBareErrorsOfTheMesh(t *testing.T) {
 	}
 }
 
+// Headers that cannot be read are not taken for none: a deadline would be lost, and an
+// error of a worker would be an answer.
+func TestBareUnreadableHeaders(t *testing.T) {
+	m := startMesh(t, 2, nodetest.WithConfig(quick))
+	client := bareClient(t, m)
+	for _, subject := range []string{"localfe", "cloud.DC1", "cloud.DC2"} {
+		expectError(t, client.request(subject, "x", "Mesh-Timeout 50ms"), "400", "malformed headers")
+		expectError(t, client.request(subject, "", "A: b", " and more of it"), "400", "malformed headers")
+	}
+	worker := bareWorker(t, m, "DC2", "", "my.inbox")
+	for _, subject := range []string{"localfe", "cloud.DC2"} {
+		client.pub(subject, "answers", "hello")
+		worker.pub(worker.dispatched("hello").reply, "", "no disk left", "Nats-Service-Error-Code 500")
+		answer := client.next()
+		expectHeader(t, answer, "Nats-Service-Error-Code", "500")
+		expectHeader(t, answer, "Mesh-Worker", "my.inbox")
+		if answer.body != "" || !strings.Contains(answer.get("Nats-Service-Error"), "malformed headers") {
+			t.Errorf("answered with %+v", answer)
+		}
+	}
+}
+
 // The largest header and payload pass through, there and back.
 func TestBareLargestTask(t *testing.T) {
 	m := startMesh(t, 2)

@@ -46,6 +46,9 @@ func (l *loop) onDone(now time.Duration, m *nats.Msg, fx []dispatch.Effect) []di
 	if link.NoResponders(m) && l.core.Holds(a, m.Header.Get("Nats-Subject")) {
 		return l.core.Undelivered(now, a, fx)
 	}
+	if unreadable(m) { // it may be an error
+		m.Header, m.Data = mesh.ErrorHeader(mesh.CodeFailed, malformedHeaders), nil
+	}
 	if !l.core.Awaits(a) {
 		l.complaints.add(now, "answer to an attempt that is no more", "attempt", a.String())
 	}
@@ -197,6 +200,10 @@ func (l *loop) accept(now time.Duration, task any) (timeout time.Duration, ok bo
 	}
 	if len(m.Data) > MaxTask {
 		l.refuse(task, mesh.CodeBadRequest, tooLarge("payload", len(m.Data), MaxTask))
+		return 0, false
+	}
+	if unreadable(m) {
+		l.refuse(task, mesh.CodeBadRequest, malformedHeaders)
 		return 0, false
 	}
 	if m.Header == nil {

@@ -27,7 +27,16 @@ func headerFault(h nats.Header) string {
 	return ""
 }
 
-const malformedName = "malformed name of a header"
+const (
+	malformedName    = "malformed name of a header"
+	malformedHeaders = "malformed headers: want lines of a name, a colon and a value"
+)
+
+// unreadable reports whether a message came with headers that the NATS library could
+// not read: it hands such a message on as one that has none.
+func unreadable(m *nats.Msg) bool {
+	return m.Header == nil && m.Size() > len(m.Subject)+len(m.Reply)+len(m.Data)
+}
 
 // headerSize returns the size of a header, in bytes. ok is false if the NATS
 // library would not send it, for one of its names: others are less strict.
