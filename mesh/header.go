@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"errors"
+	"math"
 	"strconv"
 	"time"
 )
@@ -81,10 +82,10 @@ func ParseTimeout(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
 	if err != nil {
 		seconds, ferr := strconv.ParseFloat(s, 64)
-		if ferr != nil || !(seconds > 0 && seconds <= MaxTimeout.Seconds()) {
+		if ferr != nil || math.IsNaN(seconds) {
 			return 0, errors.New("want a duration such as 30s or 250ms, or a number of seconds")
 		}
-		d = time.Duration(seconds * float64(time.Second))
+		d = time.Duration(max(0, min(seconds, 2*MaxTimeout.Seconds())) * float64(time.Second))
 	}
 	if d <= 0 || d > MaxTimeout {
 		return 0, errors.New("want more than 0 and at most " + MaxTimeout.String())
