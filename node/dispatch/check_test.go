@@ -133,7 +133,7 @@ func countFree(all []*task) (n int) {
 
 func checkWorkers(c *Core) error {
 	ws := &c.workers
-	used := 0
+	used, again := 0, 0
 	for i, w := range ws.all {
 		if int(w.slot) != i {
 			return fmt.Errorf("worker of slot %d at %d", w.slot, i)
@@ -145,6 +145,9 @@ func checkWorkers(c *Core) error {
 			continue
 		}
 		used++
+		if w.again != nil {
+			again++
+		}
 		if ws.byInbox[w.id.Inbox] != w {
 			return fmt.Errorf("worker %d is not found by its inbox %s", i, w.id.Inbox)
 		}
@@ -171,6 +174,9 @@ func checkWorkers(c *Core) error {
 		if n != s.aside {
 			return fmt.Errorf("service %q has %d of %d workers aside, counted %d", s.name, s.aside, s.workers, n)
 		}
+	}
+	if ws.again != again {
+		return fmt.Errorf("%d workers have a READY kept, counted %d", ws.again, again)
 	}
 	if len(ws.byInbox) != used || len(ws.free) != len(ws.all)-used {
 		return fmt.Errorf("%d workers, %d inboxes, %d free of %d", used, len(ws.byInbox), len(ws.free), len(ws.all))

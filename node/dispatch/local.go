@@ -139,7 +139,6 @@ func (c *Core) Done(now time.Duration, a mesh.Attempt, answer any, fx []Effect) 
 func (c *Core) freed(now time.Duration, w *worker, fx []Effect) []Effect {
 	switch again := w.again; {
 	case again != nil: // even of one that is leaving: it came after that
-		c.workers.back(w, nil)
 		return c.Ready(now, *again, fx)
 	case w.leaving:
 		c.dismiss(now, w)
@@ -207,7 +206,6 @@ func (c *Core) AllDisconnected(now time.Duration, fx []Effect) []Effect {
 	var all []*worker
 	for _, w := range c.workers.all {
 		if w.service != nil { // the slot is in use
-			c.workers.back(w, nil)
 			all = append(all, w)
 		}
 	}
