@@ -40,7 +40,8 @@ func NewsSubject(name string) string { return SubjectState + name + suffixNews }
 
 // IsNews reports whether a subject is some node's NewsSubject.
 func IsNews(subject string) bool {
-	return strings.HasPrefix(subject, SubjectState) && strings.HasSuffix(subject, suffixNews)
+	rest, ok := strings.CutPrefix(subject, SubjectState) // a node may be called news
+	return ok && strings.HasSuffix(rest, suffixNews)
 }
 
 // StateOf returns the name of the node that announces its state on a subject,

@@ -10,6 +10,7 @@ func TestSubjects(t *testing.T) {
 		{CloudSubject("DC1"), "cloud.DC1"},
 		{HeldSubject("DC1"), "cloud.DC1.held"},
 		{StateSubject("DC1"), "state.DC1"},
+		{NewsSubject("DC1"), "state.DC1.news"},
 		{DoneSubject(Attempt{}), "localbe.done.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},
 		{WithService(SubjectRequest, ""), "localfe"},
 		{WithService(SubjectRequest, "gpu"), "localfe.gpu"},
@@ -17,6 +18,24 @@ func TestSubjects(t *testing.T) {
 	} {
 		if c.got != c.want {
 			t.Errorf("got %s, want %s", c.got, c.want)
+		}
+	}
+}
+
+func TestStateOf(t *testing.T) {
+	for _, c := range []struct {
+		subject, name string
+		ok, news      bool
+	}{
+		{StateSubject("DC1"), "DC1", true, false},
+		{NewsSubject("DC1"), "DC1", true, true},
+		{StateSubject("news"), "news", true, false},
+		{"cloud.DC1.news", "", false, false},
+		{CloudSubject("DC1"), "", false, false},
+	} {
+		name, ok := StateOf(c.subject)
+		if news := IsNews(c.subject); ok != c.ok || ok && name != c.name || news != c.news {
+			t.Errorf("%s is the state of %q, %v, news: %v; want %q, %v, %v", c.subject, name, ok, news, c.name, c.ok, c.news)
 		}
 	}
 }
