@@ -21,6 +21,30 @@ func TestParseIdentity(t *testing.T) {
 	}
 }
 
+// What one has told the other holds, also if by their clocks it is the younger one now:
+// one of them may have stood still meanwhile.
+func TestClaimHolds(t *testing.T) {
+	c := Claim{Me: 1}
+	if id := c.Identity("DC1", time.Second); id.Outlives != "" {
+		t.Errorf("before it has met another it tells %+v", id)
+	}
+	if c.Yields(2*time.Second, Identity{UptimeMS: 2000}, 2) {
+		t.Error("gives way to one that is no older")
+	}
+	if id, want := c.Identity("DC1", time.Second), (Identity{"DC1", "1", 1000, "2"}); id != want {
+		t.Errorf("tells %+v, want %+v", id, want)
+	}
+	if c.Yields(2*time.Second, Identity{UptimeMS: 2001}, 2) {
+		t.Error("gives way to one that was told to do so")
+	}
+	if !c.Yields(2*time.Second, Identity{UptimeMS: 2001}, 3) {
+		t.Error("does not give way to a third one, that is older")
+	}
+	if c.Yields(2*time.Second, Identity{UptimeMS: 2001, Outlives: "1"}, 1) {
+		t.Error("gives way to itself")
+	}
+}
+
 // claimant is a node in the test below.
 type claimant struct {
 	Claim

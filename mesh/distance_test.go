@@ -52,6 +52,11 @@ func TestDistant(t *testing.T) {
 				p.load("").recent.Add(0)
 			}
 		}, home, 27},
+		{"that this node uses more than it has told", Load{ServiceMS: 10, Spare: 500}, func(p *Peer) {
+			for range 500 {
+				p.load("").recent.Add(0)
+			}
+		}, home, 27},
 		{"without spare capacity", Load{ServiceMS: 10}, unchanged, home, 14}, // but for that of home, which keeps 13 alone
 		{"slower than home", Load{ServiceMS: 40, Spare: 125}, unchanged, home, 16},
 		{"of unknown speed", Load{}, unchanged, home, 13},

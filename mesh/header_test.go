@@ -45,6 +45,17 @@ func TestParseTimeout(t *testing.T) {
 	}
 }
 
+func TestFormatTimeout(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		1500 * time.Millisecond: "1.500s", 90 * time.Second: "90.000s", 4999600 * time.Microsecond: "5.000s",
+		time.Millisecond: "0.001s", 1: "0.001s", 0: "0.001s", -time.Second: "0.001s", MaxTimeout: "2592000.000s",
+	} {
+		if got := FormatTimeout(d); got != want {
+			t.Errorf("%v is written as %s, want %s", d, got, want)
+		}
+	}
+}
+
 func exampleDelegation() Delegation {
 	return Delegation{
 		Origin: "DC1", Incarnation: 36, Attempt: Attempt{}, Service: "gpu",
@@ -65,6 +76,8 @@ func TestDelegationText(t *testing.T) {
 		// Almost nothing left is still a deadline, 0 would be none.
 		{func(d *Delegation) { d.Left = time.Microsecond }, "1;DC1;10;" + zeros + ";gpu;1500000;1;2;17;2500"},
 		{func(d *Delegation) { d.Age = 999 }, "1;DC1;10;" + zeros + ";gpu;0;3000;2;17;2500"},
+		// As long as the peer takes in, be it for ever at the origin.
+		{func(d *Delegation) { d.Patience = 2 * MaxTimeout }, "1;DC1;10;" + zeros + ";gpu;1500000;3000;2;17;2592000000000"},
 	} {
 		d := exampleDelegation()
 		c.change(&d)

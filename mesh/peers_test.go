@@ -46,6 +46,13 @@ func TestPeersHeard(t *testing.T) {
 	if p, old := ps.Heard(3, "b", 1); p != nil || old != nil || ps.Find("b") != next {
 		t.Errorf("a straggler: %v, %v", p, old)
 	}
+	// Nor is one of the ones before that.
+	next, _ = ps.Heard(4, "b", 3)
+	for _, incarnation := range []Incarnation{1, 2} {
+		if p, old := ps.Heard(5, "b", incarnation); p != nil || old != nil {
+			t.Errorf("a straggler of incarnation %d: %v, %v", incarnation, p, old)
+		}
+	}
 	ps.Remove(next)
 	if names(ps.All()) != "[a c]" {
 		t.Errorf("peers %s", names(ps.All()))
@@ -157,13 +164,22 @@ func TestPeersReceived(t *testing.T) {
 	if got := ps.Received(); got != nil {
 		t.Errorf("of none: %v", got)
 	}
+	if p.Took(0); ps.Received() != nil {
+		t.Errorf("0 says nothing: %v", ps.Received())
+	}
 	p.Took(4)
 	p.Took(3) // delivered twice, or late
 	if got := ps.Received(); len(got) != 1 || got["a"] != 4 || p.Received() != 4 {
 		t.Errorf("%v, %d", got, p.Received())
 	}
-	if next, _ := ps.Heard(1, "a", 2); next.Received() != 0 {
-		t.Error("a new incarnation begins with what the old one sent")
+	if len(ps.senders) != 1 {
+		t.Errorf("one sender is noted %d times", len(ps.senders))
+	}
+	if next, _ := ps.Heard(1, "a", 2); next.Received() != 0 || ps.Received() != nil {
+		t.Errorf("a new incarnation begins with what the old one sent: %d, %v", next.Received(), ps.Received())
+	}
+	if p.Took(5); ps.Received() != nil {
+		t.Errorf("one that is gone counts: %v", ps.Received())
 	}
 }
 
@@ -188,6 +204,11 @@ func TestRoundTrip(t *testing.T) {
 	a.Told(20 * ms)
 	if got, want := ps.RoundTripTo("a"), 8*ms-(8*ms-time.Microsecond)/8; got != want {
 		t.Errorf("measured twice: %v, want %v", got, want)
+	}
+	a.Asked(30 * ms) // the answer to this one is lost
+	a.Asked(30*ms + longestAnswer)
+	if a.Told(30*ms + longestAnswer + ms); ps.RoundTripTo("a") > 8*ms {
+		t.Errorf("after an answer was lost: %v", ps.RoundTripTo("a"))
 	}
 	if ps.RoundTripTo("b") != 5*ms || ps.RoundTripTo("nobody") != 5*ms || ps.Nearest() != 5*ms {
 		t.Errorf("b is at %v, nobody at %v, the nearest at %v", ps.RoundTripTo("b"), ps.RoundTripTo("nobody"), ps.Nearest())
