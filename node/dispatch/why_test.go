@@ -71,6 +71,16 @@ func TestDecisions(t *testing.T) {
 			t.Errorf("chosen from %+v", cs)
 		}
 	}
+
+	// Of another task that waits then nothing is told with these, nor of an attempt that
+	// nobody has made.
+	c.Request(5*at, Request{Message: "another"}, nil)
+	if told := c.Decisions(began, here.Attempt); len(told) != len(want) {
+		t.Errorf("with another task told %+v", told)
+	}
+	if told := c.Decisions(began, mesh.Attempt{Incarnation: 9}); len(told) != 0 {
+		t.Errorf("told of an attempt of nobody: %+v", told)
+	}
 }
 
 // A guest that waits is told of by the attempt of its origin.
