@@ -29,7 +29,7 @@ func (c *Core) Guest(now time.Duration, d mesh.Delegation, message any, fx []Eff
 	t.origin, t.originRun, t.from = d.Origin, d.Incarnation, d.Origin
 	t.attempt, t.losses = d.Attempt, d.Losses
 	t.arrived = now - d.Age - c.peers.RoundTripTo(d.Origin) // its way there and back counts
-	t.waitEnd = max(now, t.arrived) + c.cfg.QueueTimeout
+	t.waitEnd = now + c.cfg.QueueTimeout
 	if d.Left > 0 {
 		t.deadline = now + d.Left
 	}

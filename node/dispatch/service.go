@@ -88,7 +88,7 @@ func (c *Core) load(now time.Duration, s *service) mesh.Load {
 		Demand:    hundredth(s.taken.Value(now)),
 	}
 	if oldest := s.queue.oldest(); oldest != nil {
-		l.OldestMS = max(0, (now - oldest.arrived).Milliseconds())
+		l.OldestMS = (now - oldest.arrived).Milliseconds()
 	}
 	return l
 }
