@@ -68,6 +68,21 @@ func TestCapacityIsTheState(t *testing.T) {
 	}
 }
 
+// What peers send counts as demand for about a second, also if it is given back; what the
+// node's own clients send does not.
+func TestDemand(t *testing.T) {
+	c := benchmarkCore()
+	c.Request(0, Request{Message: "own"}, nil)
+	for i := range uint64(2) {
+		c.Guest(0, mesh.Delegation{Origin: "DC2", Incarnation: 2, Attempt: mesh.Attempt{Incarnation: 2, Random: i}}, "guest", nil)
+	}
+	for now, want := range map[time.Duration]float64{0: 2, time.Second: 0.74, time.Minute: 0} { // 2/e
+		if got, told := c.Capacity(now, "", "DC2").Demand, c.Loads(now)[0].Demand; got != want || told != want {
+			t.Errorf("at %v a demand of %v rides, and %v is told; want %v", now, got, told, want)
+		}
+	}
+}
+
 // Only the worker that has an attempt in hand holds it.
 func TestHolds(t *testing.T) {
 	c := benchmarkCore()
@@ -82,8 +97,17 @@ func TestHolds(t *testing.T) {
 			t.Errorf("%s holds: %v, known: %v", step.inbox, c.Holds(a, step.inbox), c.Knows(step.inbox))
 		}
 	}
+	if !c.Awaits(a) {
+		t.Error("nobody is to answer a task that is in hand")
+	}
 	c.Done(0, a, nil, nil)
-	if c.Holds(a, "w1") || c.Holds(mesh.Attempt{}, "w1") {
+	if c.Holds(a, "w1") || c.Holds(mesh.Attempt{}, "w1") || c.Awaits(a) || c.Awaits(mesh.Attempt{}) {
 		t.Error("an attempt that is done is held")
+	}
+	// One that was given up is to be answered yet.
+	a = c.Request(0, Request{Message: "late", Timeout: time.Second}, nil)[0].Attempt
+	c.Tick(time.Second, nil)
+	if !c.Awaits(a) || !c.Holds(a, "w2") || len(c.tasks.all) > len(c.tasks.free) {
+		t.Error("the worker of a task that was given up is not waited for")
 	}
 }
