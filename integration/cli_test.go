@@ -198,7 +198,7 @@ func TestSecondSignal(t *testing.T) {
 	workers.await(1, "busy")
 	n.signal(syscall.SIGTERM)
 	seen.await("DC1 draining", func(s mesh.State) bool { return s.Draining && !s.Leaving })
-	n.endAtOnce(syscall.SIGTERM)
+	n.endAtOnce()
 }
 
 // A signal that is said twice is one, as timeout(1) has it, which tells the process
@@ -216,7 +216,7 @@ func TestSignalSaidTwice(t *testing.T) {
 		n.await(1, "draining")
 		n.signal(syscall.SIGTERM)
 		if time.Since(began) > oneSignal/2 { // too slow to be one signal
-			n.endAtOnce(syscall.SIGTERM)
+			n.endAtOnce()
 			continue
 		}
 		workers.say(1, "go")

@@ -218,18 +218,18 @@ func (p *process) signal(s os.Signal) {
 	}
 }
 
-// endAtOnce signals a process that drains until it has ended, and checks that this
-// ended it. Once is not enough: soon after the first signal it counts as that one.
-func (p *process) endAtOnce(s syscall.Signal) {
+// endAtOnce sends SIGTERM to a process that drains until it has ended, and checks that
+// this ended it. Once is not enough: soon after the first signal it counts as that one.
+func (p *process) endAtOnce() {
 	p.t.Helper()
 	again := time.NewTicker(100 * time.Millisecond)
 	defer again.Stop()
 	limit := time.After(nodetest.Timeout)
 	for {
-		_ = p.cmd.Process.Signal(s) // fails if it has ended
+		_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails if it has ended
 		select {
 		case <-p.ended:
-			p.awaitDeath(s)
+			p.awaitDeath(syscall.SIGTERM)
 			return
 		case <-again.C:
 		case <-limit:

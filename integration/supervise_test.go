@@ -212,7 +212,7 @@ func TestProcessesDieWithTheNode(t *testing.T) {
 				seen.awaitOne("", 0)
 				n.signal(syscall.SIGTERM)
 				seen.await("the drain", func(s mesh.State) bool { return s.Draining })
-				n.endAtOnce(syscall.SIGTERM)
+				n.endAtOnce()
 			}
 			gone()
 		})

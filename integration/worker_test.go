@@ -128,7 +128,7 @@ func TestCommandWorkerSecondSignal(t *testing.T) {
 	seen.awaitOne("", 0)
 	w.signal(syscall.SIGTERM)
 	w.await(1, "leaving")
-	w.endAtOnce(syscall.SIGTERM)
+	w.endAtOnce()
 }
 
 // A command fails before its client and before who runs it, and does not outlive
