@@ -11,7 +11,7 @@ import (
 
 func TestParseCode(t *testing.T) {
 	for text, want := range map[string]Code{
-		"": 0, "404": CodeNoService, "9000": 9000, "0": CodeFailed, "-1": CodeFailed, "4.0": CodeFailed, " 404": CodeFailed, "none": CodeFailed,
+		"": 0, "404": CodeNoService, "9000": 9000, "0": CodeFailed, "-1": CodeFailed, "4.0": CodeFailed, "none": CodeFailed,
 	} {
 		if got := ParseCode(text); got != want {
 			t.Errorf("%q is %d, want %d", text, got, want)
