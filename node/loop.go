@@ -79,8 +79,6 @@ const (
 	buffered = 1 << 16
 	// readiesBuffered is how many READYs; a lost one is repeated.
 	readiesBuffered = 1 << 14
-	// lookEvery is how often the loop looks for what nothing tells it.
-	lookEvery = time.Second
 )
 
 func newLoop(n *Node, p *plane) (*loop, error) {
@@ -242,21 +240,7 @@ func (l *loop) tick() {
 		}
 	}
 	if now >= l.nextLook {
-		l.nextLook = now + lookEvery
-		l.checkRelays(now)
-		l.sight.look(l.core.Peers(), l.log.Info)
-		l.checkPlane()
-		if l.lossless.lost() {
-			l.log.Error("answers of workers were dropped: the node could not keep up; all tasks in hand run again")
-			l.forgetWorkers()
-		}
-		if len(l.unsent.msgs) > 0 && l.plane.local.IsConnected() { // should that have been missed
-			l.answerRest()
-		}
-		if refused := l.clients.refused.Swap(0); refused > 0 {
-			l.complaints.add(now, "requests were refused that the node had no time for", "requests", refused)
-		}
-		l.census.look()
+		l.look(now)
 	}
 }
 
