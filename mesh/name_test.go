@@ -26,6 +26,12 @@ func TestCheckToken(t *testing.T) {
 			t.Errorf("CheckToken(%q) = %v, want %s", s, err, fault)
 		}
 	}
+	for n := range 256 {
+		s := string([]byte{byte(n)})
+		if err := CheckToken(s); (err == nil) != strings.Contains("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-", s) {
+			t.Errorf("CheckToken(%q): %v", s, err)
+		}
+	}
 	if CheckToken("é") == nil {
 		t.Error("a letter that is not ASCII is accepted")
 	}
