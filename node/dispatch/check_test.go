@@ -85,6 +85,15 @@ func checkKept(c *Core) error {
 			return fmt.Errorf("what is kept is not in order of time")
 		}
 	}
+	held := 0
+	for i := range k.ring {
+		if k.ring[i] != (keptAnswer{}) {
+			held++
+		}
+	}
+	if held != k.n() {
+		return fmt.Errorf("%d answers are held, %d are kept", held, k.n())
+	}
 	if bytes != k.bytes || bytes > keptBytes || k.n() > keptMost {
 		return fmt.Errorf("%d answers and %d bytes are kept; counted %d bytes", k.n(), k.bytes, bytes)
 	}
