@@ -119,6 +119,9 @@ func checkRepeats(c *Core) error {
 		if r.leader != nil || r.joined != nil || c.dedup.byKey[r.key] != r || r.next == nil && c.dedup.last != r {
 			return fmt.Errorf("%+v is kept", r)
 		}
+		if size, _ := c.inspect(r.reply.Answer); r.size != size+len(r.key.service)+len(r.key.id)+repeatOverhead {
+			return fmt.Errorf("%+v counts as %d bytes", r.key, r.size)
+		}
 	}
 	for _, r := range c.dedup.byKey {
 		if r.leader != nil {

@@ -83,6 +83,20 @@ func TestDemand(t *testing.T) {
 	}
 }
 
+// The number of the last task of a peer is told to it, and to all: that of its run that is
+// known, given back or not.
+func TestReceived(t *testing.T) {
+	c := benchmarkCore()
+	c.PeerState(0, 2, mesh.State{Version: 1, Name: "DC2", Incarnation: "2", Sequence: 1}, nil)
+	for i, d := range []mesh.Delegation{{Incarnation: 2, Number: 7}, {Incarnation: 2, Number: 6}, {Incarnation: 1, Number: 9}} {
+		d.Origin, d.Attempt = "DC2", mesh.Attempt{Incarnation: d.Incarnation, Random: uint64(i)}
+		c.Guest(0, d, "guest", nil)
+		if rides, told := c.Capacity(0, "", "DC2").Received, c.State(0).Received; rides != 7 || len(told) != 1 || told["DC2"] != 7 {
+			t.Errorf("after %+v: %d rides, %v is told; want 7", d, rides, told)
+		}
+	}
+}
+
 // Only the worker that has an attempt in hand holds it.
 func TestHolds(t *testing.T) {
 	c := benchmarkCore()
