@@ -127,6 +127,15 @@ func sparse(near, far Load) (ps *Peers, neighbour, other string) {
 	return ps, neighbour, other
 }
 
+// A neighbour that is gone without a word is followed no more.
+func TestChooseAfterAnEnd(t *testing.T) {
+	ps, near := inRegions("DC%d", "DC0", 40)
+	ps.Remove(ps.Find(near[0]))
+	if _, leave := ps.Choose("DC0"); !slices.Contains(leave, near[0]) {
+		t.Errorf("after the end of %s no more followed: %v", near[0], leave)
+	}
+}
+
 // A neighbour's news are fresh: another node gets a task only if no neighbour has
 // a slot, or none serves.
 func TestNeighboursFirst(t *testing.T) {
