@@ -55,6 +55,9 @@ func TestTryAgain(t *testing.T) {
 		if first != time.Second || second != 1500*ms {
 			t.Fatalf("aside until %v and %v", first, second)
 		}
+		if some, n := ps.TryAgain(0); some || n != first {
+			t.Errorf("at once: %v, next %v", some, n)
+		}
 		at, left, next := first, 0, second
 		if recalled {
 			at, left, next = 600*ms, 1, never

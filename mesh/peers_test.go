@@ -167,8 +167,11 @@ func TestPeersReceived(t *testing.T) {
 	if p.Took(0); ps.Received() != nil {
 		t.Errorf("0 says nothing: %v", ps.Received())
 	}
-	p.Took(4)
+	if p.Took(4); len(ps.Received()) != 1 {
+		t.Errorf("after the first task: %v", ps.Received())
+	}
 	p.Took(3) // delivered twice, or late
+	p.Took(3)
 	if got := ps.Received(); len(got) != 1 || got["a"] != 4 || p.Received() != 4 {
 		t.Errorf("%v, %d", got, p.Received())
 	}

@@ -101,6 +101,17 @@ func TestOverflowWindow(t *testing.T) {
 	}
 }
 
+// What has been done since the report counts, up to an interval, in which a neighbour
+// would have told of more.
+func TestSlotsSinceTheReport(t *testing.T) {
+	l := peerLoad{peer: &Peer{near: true}, workers: 100, heard: time.Hour, serviceTime: 10 * ms, spare: 2500}
+	for age, want := range map[time.Duration]float64{0: 5, 4 * ms: 15, 5 * ms: 17.5, time.Hour: 17.5} {
+		if sure, expected := l.slots(time.Hour+age, 2*ms, 0, 0); sure != 0 || math.Abs(expected-want) > 1e-9 {
+			t.Errorf("%v after the report: %v and %v, want 0 and %v", age, sure, expected, want)
+		}
+	}
+}
+
 // What nobody has in hand is not done by the time that a task arrives, however short
 // tasks are and however long ago the report: many at once are no more than workers are
 // idle, but where the way takes longer than a task.
@@ -155,6 +166,17 @@ func TestOverflowShare(t *testing.T) {
 		if sure, expected := l.slots(0, 2*ms, c.excess, c.others); math.Abs(sure-c.want) > 1e-9 || sure != expected {
 			t.Errorf("with demand %v, %v waiting here and %v there: %v and %v slots, want %v", c.demand, c.excess, c.others, sure, expected, c.want)
 		}
+	}
+}
+
+// What a node sent itself is no demand of others.
+func TestOwnDemand(t *testing.T) {
+	l := peerLoad{workers: 100, idle: 40, demand: 10000}
+	for range 10000 {
+		l.recent.Add(0)
+	}
+	if sure, _ := l.slots(0, 2*ms, 0, 0); sure != 40 {
+		t.Errorf("the only one that sends has %v of 40", sure)
 	}
 }
 
