@@ -104,7 +104,7 @@ func TestOverflowWindow(t *testing.T) {
 // What has been done since the report counts, up to an interval, in which a neighbour
 // would have told of more.
 func TestSlotsSinceTheReport(t *testing.T) {
-	l := peerLoad{peer: &Peer{near: true}, workers: 100, heard: time.Hour, serviceTime: 10 * ms, spare: 2500}
+	l := peerLoad{peer: &Peer{near: true}, heard: time.Hour, report: report{workers: 100, serviceTime: 10 * ms, spare: 2500}}
 	for age, want := range map[time.Duration]float64{0: 5, 4 * ms: 15, 5 * ms: 17.5, time.Hour: 17.5} {
 		if sure, expected := l.slots(time.Hour+age, 2*ms, 0, 0); sure != 0 || math.Abs(expected-want) > 1e-9 {
 			t.Errorf("%v after the report: %v and %v, want 0 and %v", age, sure, expected, want)
@@ -171,7 +171,7 @@ func TestOverflowShare(t *testing.T) {
 
 // What a node sent itself is no demand of others.
 func TestOwnDemand(t *testing.T) {
-	l := peerLoad{workers: 100, idle: 40, demand: 10000}
+	l := peerLoad{report: report{workers: 100, idle: 40, demand: 10000}}
 	for range 10000 {
 		l.recent.Add(0)
 	}

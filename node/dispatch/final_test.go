@@ -14,7 +14,7 @@ func TestPatienceOfTheThirdTime(t *testing.T) {
 	for _, own := range []time.Duration{100 * time.Millisecond, time.Hour} {
 		c := benchmarkCore()
 		now := time.Duration(0)
-		ready(c, "w")
+		ready(c)
 		held := c.Request(now, Request{Message: "busy"}, nil)[0].Attempt
 		now += own // what a task takes here, and so about how long the next one waits
 		c.Done(now, held, "answer", nil)

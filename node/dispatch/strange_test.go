@@ -11,7 +11,7 @@ import (
 // Attempt, which is that of a slot that is free.
 func TestStrangeAttempts(t *testing.T) {
 	c := benchmarkCore()
-	ready(c, "w")
+	ready(c)
 	fx := c.Request(0, Request{Message: "done"}, nil)
 	c.Done(0, fx[0].Attempt, "answer", nil)
 	for _, a := range []mesh.Attempt{{}, {Generation: 1}} {

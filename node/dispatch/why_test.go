@@ -8,13 +8,13 @@ import (
 	"github.com/brokermesh/brokermesh/mesh"
 )
 
-func ready(c *Core, inbox string) { c.Ready(0, Ready{ID: WorkerID{Inbox: inbox, Client: 1}}, nil) }
+func ready(c *Core) { c.Ready(0, Ready{ID: WorkerID{Inbox: "w", Client: 1}}, nil) }
 
 // What is told of a task's way is what the core did with it, with the view it
 // had; a task that found an idle worker at once leaves no trace.
 func TestDecisions(t *testing.T) {
 	c, began := benchmarkCore(), time.Unix(1000, 0)
-	ready(c, "w")
+	ready(c)
 	at := 10 * time.Millisecond
 	fx := c.Request(at, Request{Message: "at once"}, nil)
 	held := fx[0].Attempt
@@ -86,7 +86,7 @@ func TestDecisions(t *testing.T) {
 // A guest that waits is told of by the attempt of its origin.
 func TestDecisionsOfGuests(t *testing.T) {
 	c := benchmarkCore()
-	ready(c, "w")
+	ready(c)
 	c.Request(0, Request{Message: "busy"}, nil)
 	a := mesh.Attempt{Incarnation: 9, Slot: 1}
 	c.Guest(0, mesh.Delegation{Origin: "DC9", Incarnation: 9, Attempt: a, Patience: time.Hour}, "guest", nil)
