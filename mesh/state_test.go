@@ -87,6 +87,9 @@ func TestParseStateMalformed(t *testing.T) {
 	if _, _, err := ParseState("DC2", []byte(exampleState)); err == nil || err.Error() != `state of "DC1" sent as "DC2"` {
 		t.Errorf("another node's name: %v", err)
 	}
+	if _, _, err := ParseState("D C", []byte(strings.Replace(exampleState, "DC1", "D C", 1))); err == nil {
+		t.Error("a name that is none is accepted where it is the subject's")
+	}
 	many := strings.Repeat(`{"service":"a"},`, MaxServices) + `{"service":"a"}`
 	for _, change := range [][2]string{
 		{exampleState, ``},
