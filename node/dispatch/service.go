@@ -70,7 +70,8 @@ func (c *Core) home(now time.Duration, s *service) mesh.Home {
 }
 
 // excess is how many of the waiting tasks a peer may have, one that is as near
-// as they come.
+// as they come. Those that may not go, guests among them, are not left out: by the
+// forecasts it makes no difference.
 func (c *Core) excess(h mesh.Home) int {
 	if h.Waiting == 0 {
 		return 0
