@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -52,12 +53,19 @@ func (l *serverLog) tell(level slog.Level, format string, v []any) {
 }
 
 // kindOf returns what a format of the server has in common with others of its kind: before
-// that is what connection it is about ("address - id - "), and behind it there may be what
-// others sent, which is new each time.
+// that is what connection it is about ("address - id - ", and quoted what its client calls
+// itself), and behind it there may be what others sent, which is new each time.
 func kindOf(format string) string {
 	parts := strings.SplitN(format, " - ", 3)
 	kind := parts[len(parts)-1]
-	if end := strings.IndexAny(kind, ",:='\""); end > 0 {
+	for {
+		client, err := strconv.QuotedPrefix(kind)
+		if err != nil {
+			break
+		}
+		kind = strings.TrimPrefix(kind[len(client):], " - ")
+	}
+	if end := strings.IndexAny(kind, ",:='\""); end >= 0 {
 		kind = kind[:end]
 	}
 	return kind

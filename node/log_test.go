@@ -19,13 +19,16 @@ func TestGarbageIsOneKind(t *testing.T) {
 	t.Parallel()
 	said := make(lines, 1000)
 	m := nodetest.Start(t, 1, nodetest.WithConfig(func(c *node.Config) { c.Logger = slog.New(slog.NewTextHandler(said, nil)) }))
-	for i := range 30 {
+	for i := range 60 {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(m.Node("DC1").CloudURL(), "nats://"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := conn.SetDeadline(time.Now().Add(nodetest.Timeout)); err != nil {
 			t.Fatal(err)
+		}
+		if i%2 == 0 { // the server puts that into what it says of the connection
+			_, _ = fmt.Fprintf(conn, `CONNECT {"lang":"go","version":"1","name":"\" - %d"}`+"\r\n", i)
 		}
 		_, _ = fmt.Fprintf(conn, "%d - garbage - %d: x, y\r\n", i, i)
 		_, _ = io.ReadAll(conn) // until it is cut off
