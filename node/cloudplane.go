@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -21,19 +20,20 @@ type cloudPlane struct {
 	conn   *nats.Conn
 	url    string
 	creds  []nats.Option // of the existing NATS
+	opts   []nats.Option // the same, and what else the node's own connection there has
 	rights rights        // on it
 }
 
 // openCloudPlane starts the embedded server, or begins to connect to the
 // existing NATS: if that cannot be reached now, the node goes on alone and the
 // connection is made when it can.
-func openCloudPlane(id string, cfg Config, log *slog.Logger, handlers ...nats.Option) (c *cloudPlane, err error) {
+func openCloudPlane(id string, cfg Config, p *plane) (c *cloudPlane, err error) {
 	c = &cloudPlane{rights: rights{name: cfg.Name}}
 	if cfg.CloudURL == "" {
-		if c.server, err = startCloudServer(id, cfg, log); err != nil {
+		if c.server, err = startCloudServer(id, cfg, p.log); err != nil {
 			return nil, err
 		}
-		if c.conn, err = connect(c.server, cfg.Name, append(handlers, nats.NoEcho())...); err != nil {
+		if c.conn, err = connect(c.server, cfg.Name, nats.NoEcho(), p.onError(), onClosed(p.closed, "the cloud plane")); err != nil {
 			stop(c.server)
 			return nil, err
 		}
@@ -44,16 +44,23 @@ func openCloudPlane(id string, cfg Config, log *slog.Logger, handlers ...nats.Op
 	if cfg.CloudCreds != "" {
 		c.creds = []nats.Option{nats.UserCredentials(cfg.CloudCreds)}
 	}
-	c.conn, err = nats.Connect(c.url, slices.Concat(handlers, []nats.Option{
-		nats.Name(cfg.Name), nats.NoEcho(), c.rights.watch(), whyUnreachable(log),
+	c.opts = append([]nats.Option{
+		nats.Name(cfg.Name), nats.NoEcho(), p.onError(), onClosed(p.cut, "the cloud plane"), c.rights.watch(), whyUnreachable(p.log),
 		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1), nats.IgnoreAuthErrorAbort(),
 		nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(reconnectWait, reconnectWait),
 		nats.PingInterval(routePing), nats.MaxPingsOutstanding(maxPings),
-	}, c.creds)...)
+	}, c.creds...)
+	c.conn, err = c.signIn()
+	return c, err
+}
+
+// signIn begins to connect to the existing NATS.
+func (c *cloudPlane) signIn() (*nats.Conn, error) {
+	nc, err := nats.Connect(c.url, c.opts...)
 	if err != nil {
 		return nil, fmt.Errorf("%s=%s: %w", variable("CloudURL"), mesh.RedactURLs(c.url), err)
 	}
-	return c, nil
+	return nc, nil
 }
 
 // whyUnreachable logs why there is no connection to the existing NATS: nobody is there,

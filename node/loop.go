@@ -45,6 +45,7 @@ type loop struct {
 	watch    chan watcher
 	status   chan nats.Status // of the cloud connection
 	alive    chan struct{}    // its pulse
+	reopened chan *nats.Conn  // one in its place
 	local    chan nats.Status // of the local connection
 
 	census     *census
@@ -65,6 +66,7 @@ type loop struct {
 	checked    time.Duration
 	checkDone  chan namesake
 	life       context.Context // ends with the loop
+	beside     sync.WaitGroup  // what runs until then
 
 	fx      []dispatch.Effect // scratch
 	out     nats.Msg          // scratch: what is being sent
@@ -98,6 +100,7 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 		checkDone:  make(chan namesake, 1),
 		watch:      make(chan watcher),
 		alive:      make(chan struct{}),
+		reopened:   make(chan *nats.Conn),
 		fences:     fences{subject: p.local.NewInbox() + ".", ended: make(chan uint64, buffered), log: n.log},
 		left:       make(map[string]bool),
 		sight:      make(sight),
@@ -114,23 +117,19 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 func (l *loop) serve(ctx context.Context) error {
 	life, die := context.WithCancel(context.Background())
 	l.life = life
-	var beside sync.WaitGroup
-	beside.Go(func() { l.census.run(life.Done()) })
-	if l.node.cloud.server == nil {
-		beside.Go(func() { l.pulse(life) })
-	}
+	l.beside.Go(func() { l.census.run(life.Done()) })
 	l.clients.guard()
 	defer l.clients.end()
 	defer func() {
 		die()
-		beside.Wait()
+		l.beside.Wait()
 		if l.checking {
 			<-l.checkDone
 		}
 	}()
 
-	l.status = l.plane.cloud.StatusChanged(nats.CONNECTED, nats.RECONNECTING)
-	defer l.plane.cloud.RemoveStatusListener(l.status)
+	l.watchCloud()
+	defer func() { l.plane.cloud.RemoveStatusListener(l.status) }()
 	l.local = l.plane.local.StatusChanged(nats.CONNECTED, nats.RECONNECTING)
 	defer l.plane.local.RemoveStatusListener(l.local)
 	l.lookAtCloud()
@@ -183,6 +182,12 @@ func (l *loop) run(done <-chan struct{}) error {
 		case err := <-l.plane.closed: // who starts the node anew helps, and nothing else
 			_ = l.end()
 			return err
+		case why := <-l.plane.cut:
+			l.reopen(why)
+		case nc := <-l.reopened:
+			if err := l.moveTo(nc); err != nil {
+				return errors.Join(err, l.end())
+			}
 		case <-l.alive:
 			l.takeAll() // what came before
 			l.apply(l.core.Proved(l.now(), l.fx[:0]))

@@ -74,10 +74,10 @@ func (l *loop) checkName(now time.Duration) {
 		return
 	}
 	l.checking, l.checked = true, now
-	ctx := l.life
+	ctx, at := l.life, l.link
 	go func() {
 		var other namesake
-		other.id, other.incarnation, other.held = l.link.WhoHolds(ctx, whoTimeout)
+		other.id, other.incarnation, other.held = at.WhoHolds(ctx, whoTimeout)
 		l.checkDone <- other
 	}()
 }

@@ -95,8 +95,8 @@ func (n *Node) serve(ctx context.Context) (err error) {
 		return err
 	}
 	defer endHealth()
-	p := &plane{log: n.log, closed: make(chan error, 1)}
-	if n.cloud, err = openCloudPlane(id, n.cfg, n.log, p.onError(), p.onClosed("the cloud plane")); err != nil {
+	p := &plane{log: n.log, closed: make(chan error, 1), cut: make(chan error, 1)}
+	if n.cloud, err = openCloudPlane(id, n.cfg, p); err != nil {
 		return err
 	}
 	defer n.cloud.close()
@@ -113,11 +113,11 @@ func (n *Node) serve(ctx context.Context) (err error) {
 		return err
 	}
 	defer stop(n.local.Server)
-	if p.system, err = connect(n.local.Server, n.cfg.Name, n.local.systemUser(), p.onClosed("its local server")); err != nil {
+	if p.system, err = connect(n.local.Server, n.cfg.Name, n.local.systemUser(), onClosed(p.closed, "its local server")); err != nil {
 		return err
 	}
 	defer p.system.Close()
-	if p.local, err = connect(n.local.Server, n.cfg.Name, p.onError(), p.onClosed("its local server")); err != nil {
+	if p.local, err = connect(n.local.Server, n.cfg.Name, p.onError(), onClosed(p.closed, "its local server")); err != nil {
 		return err
 	}
 	defer p.local.Close()

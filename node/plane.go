@@ -22,14 +22,16 @@ type plane struct {
 	link   *link.Link
 	log    *slog.Logger
 	closed chan error // holds why one of them was closed for good
+	cut    chan error // the same of that to an existing NATS
 }
 
 // onClosed tells that a connection was closed for good: the NATS library does not
-// connect again if the server says that it was sent what it does not understand.
-func (p *plane) onClosed(what string) nats.Option {
+// connect again if the server says that it was sent what it does not understand, or is too
+// large for it.
+func onClosed(to chan<- error, what string) nats.Option {
 	return nats.ClosedHandler(func(nc *nats.Conn) {
 		select {
-		case p.closed <- fmt.Errorf("the node's own connection to %s was closed: %w", what, cmp.Or(nc.LastError(), nats.ErrConnectionClosed)):
+		case to <- fmt.Errorf("the node's own connection to %s was closed: %w", what, cmp.Or(nc.LastError(), nats.ErrConnectionClosed)):
 		default: // it is not the first, or the node has ended
 		}
 	})

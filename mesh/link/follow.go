@@ -3,6 +3,8 @@ package link
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/nats-io/nats.go"
@@ -47,6 +49,13 @@ func (l *Link) Unfollow(peer string) error {
 	}
 	delete(f.subs, peer)
 	return sub.Unsubscribe()
+}
+
+// names are those of the peers that are followed.
+func (f *follows) names() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Collect(maps.Keys(f.subs))
 }
 
 // leave unfollows all.

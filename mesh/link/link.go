@@ -51,6 +51,23 @@ func (l *Link) Join() error {
 	return l.subscribe(mesh.CloudSubject(l.name), mesh.HeldSubject(l.name))
 }
 
+// Over returns the same link over another connection: what concerned this one arrives
+// there, on the same channel. It is for one whose connection was closed for good.
+func (l *Link) Over(nc *nats.Conn) (*Link, error) {
+	other := &Link{nc: nc, name: l.name, inbox: l.inbox, task: l.task, arrived: l.arrived}
+	for _, sub := range l.subs {
+		if err := other.subscribe(sub.Subject); err != nil {
+			return nil, err
+		}
+	}
+	for _, peer := range l.follows.names() {
+		if err := other.Follow(peer); err != nil {
+			return nil, err
+		}
+	}
+	return other, nil
+}
+
 // Leave takes back every subscription. What is on its way still arrives.
 func (l *Link) Leave() error {
 	var errs []error
@@ -75,10 +92,11 @@ func (l *Link) subscribe(subjects ...string) error {
 // turns a message into an Event.
 func (l *Link) Messages() <-chan *nats.Msg { return l.arrived }
 
-// Carried reports whether the message, a task, came by this link.
+// Carried reports whether the message, a task, came by this link, be it over another
+// connection: what else a node subscribes to has other subjects.
 func (l *Link) Carried(m *nats.Msg) bool {
 	for _, sub := range l.subs {
-		if m.Sub == sub {
+		if m.Sub != nil && m.Sub.Subject == sub.Subject {
 			return true
 		}
 	}
