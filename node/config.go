@@ -175,8 +175,13 @@ func isCloudURL(s, local string) bool {
 }
 
 func isReadable(file string) bool {
-	_, err := os.ReadFile(file) // a folder can be opened
-	return err == nil
+	f, err := os.Open(file)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat() // a folder can be opened; a pipe can be read once, and not for this
+	return err == nil && !info.IsDir()
 }
 
 func notAPeer(s string) bool {
