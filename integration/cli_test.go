@@ -205,7 +205,7 @@ func TestSecondSignal(t *testing.T) {
 // and the process's group.
 func TestSignalSaidTwice(t *testing.T) {
 	const oneSignal = 250 * time.Millisecond // of cmd/brokermesh
-	for {
+	for range 10 {
 		n := startNode(t, "DC1")
 		workers := startWorkers(t, n, 1)
 		watch(t, n.Local).awaitIdle("DC1", 1)
@@ -224,6 +224,7 @@ func TestSignalSaidTwice(t *testing.T) {
 		n.awaitStatus(0)
 		return
 	}
+	t.Skip("this machine is too slow to say it twice at once")
 }
 
 // A hang-up, of a terminal that is closed, is no crash: the node drains. The shell and

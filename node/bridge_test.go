@@ -236,8 +236,13 @@ func TestBridgeForgetsWhoHasGone(t *testing.T) {
 	}
 	client := m.Client("DC1")
 	wantAnswer(t, receive(t, ask(t, client, named("DC2", "before"))), "before", "DC2") // routes and interest are there
+	inbox := client.NewInbox()
+	waits, err := client.SubscribeSync(inbox) // however long it takes to send them
+	if err != nil {
+		t.Fatal(err)
+	}
 	for range 10_000 {
-		if err := client.PublishRequest("cloud.silent", client.NewInbox(), nil); err != nil {
+		if err := client.PublishRequest("cloud.silent", inbox, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -245,6 +250,9 @@ func TestBridgeForgetsWhoHasGone(t *testing.T) {
 		receive(t, asked)
 	}
 	wantError(t, receive(t, ask(t, client, named("DC2", "x"))), "429")
+	if err := waits.Unsubscribe(); err != nil {
+		t.Fatal(err)
+	}
 	for end := time.Now().Add(nodetest.Timeout); ; time.Sleep(100 * time.Millisecond) {
 		got := receive(t, ask(t, client, named("DC2", "x")))
 		if code, _ := nodetest.ErrorOf(got); code == "429" && time.Now().Before(end) {
