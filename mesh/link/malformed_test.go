@@ -1,6 +1,8 @@
 package link_test
 
 import (
+	"errors"
+	"net"
 	"strings"
 	"testing"
 
@@ -103,7 +105,37 @@ func TestSizes(t *testing.T) {
 	if p.dc1.Fits(limit) || size < limit-2048 {
 		t.Errorf("%d of %d fit", size, limit)
 	}
-	if p.dc1.Carried(&nats.Msg{}) {
+}
+
+// nowhere is a server that cannot be reached.
+type nowhere struct{}
+
+func (nowhere) InProcessConn() (net.Conn, error) { return nil, errors.New("nobody is there") }
+
+// Before the plane was reached, a task may be as large as NATS allows by default.
+func TestSizeBeforeThePlaneIsReached(t *testing.T) {
+	t.Parallel()
+	nc, err := nats.Connect("", nats.InProcessServer(nowhere{}), nats.RetryOnFailedConnect(true))
+	must(t, err)
+	defer nc.Close()
+	l, err := link.Open(nc, "DC1", true)
+	must(t, err)
+	if limit := l.MaxPayload(); limit != 1<<20 || !l.Fits(1<<19) || l.Fits(1<<20) {
+		t.Errorf("limit %d", limit)
+	}
+}
+
+// What else arrives over the connection of a link is not its own.
+func TestCarried(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	other, err := p.dc2.nc.SubscribeSync("localfe")
+	must(t, err)
+	must(t, p.dc2.nc.FlushTimeout(patience))
+	must(t, p.dc1.nc.Publish("localfe", nil))
+	m, err := other.NextMsg(patience)
+	must(t, err)
+	if p.dc2.Carried(m) || p.dc2.Carried(&nats.Msg{}) {
 		t.Error("a message of somewhere else is carried")
 	}
 }
