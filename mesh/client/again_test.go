@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -56,6 +57,64 @@ func TestRetry(t *testing.T) {
 		if e, ok := errors.AsType[*client.Error](receive(t, done).err); !ok || e.Worker != worker {
 			t.Errorf("%s of %q: %v", code, worker, e)
 		}
+	}
+}
+
+// Answers that come too late are not taken for those of the next request.
+func TestNoAnswerIsLeftOver(t *testing.T) {
+	t.Parallel()
+	n := startAbsent(t, 0)
+	_, err := n.nc.Subscribe(mesh.SubjectRequest, func(m *nats.Msg) {
+		for range 3 { // the client goes on with the first of them
+			n.answer(m)
+			n.refuse(m)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.nc.FlushTimeout(patience); err != nil {
+		t.Fatal(err)
+	}
+	c, _ := n.on()
+	for i := range 200 {
+		data := fmt.Sprint(i)
+		wantReply(t, receive(t, do(patiently(t), c, client.Request{Data: []byte(data)})), data, 0)
+	}
+}
+
+// A request that is answered in its pause leaves none to the next one.
+func TestNoPauseIsLeftOver(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, 0)
+	c, _ := n.on()
+	for i := range 10 {
+		data := fmt.Sprint(i)
+		done := do(patiently(t), c, client.Request{Data: []byte(data)})
+		m := n.nextOf(data)
+		n.refuse(m)
+		n.answer(m)
+		wantReply(t, receive(t, done), data, 0)
+	}
+	var held []<-chan outcome
+	for range 10 {
+		held = append(held, do(patiently(t), c, client.Request{Data: []byte("held")}))
+	}
+	var hands []*nats.Msg
+	for range held {
+		hands = append(hands, n.nextOf("held"))
+	}
+	longer := do(patiently(t), c, client.Request{Data: []byte("longer")})
+	for range 3 { // pauses that together are longer than those before
+		n.refuse(n.nextOf("longer"))
+	}
+	n.answer(n.nextOf("longer"))
+	wantReply(t, receive(t, longer), "longer", 4)
+	for _, m := range hands {
+		n.answer(m)
+	}
+	for _, done := range held {
+		wantReply(t, receive(t, done), "held", 1)
 	}
 }
 
@@ -163,6 +222,32 @@ func TestMovesOn(t *testing.T) {
 		}
 	}
 	wantReply(t, receive(t, refused), "refused", 0)
+}
+
+// From the next node it moves on as it did from the first, and round its list.
+func TestMovesOnAgain(t *testing.T) {
+	t.Parallel()
+	a, b := startNode(t, 0), startNode(t, 0)
+	c := dial(t, a.s.ClientURL()+","+b.s.ClientURL(), client.Grace(time.Hour))
+	ctx := patiently(t)
+	done := do(ctx, c, client.Request{Data: []byte("x")})
+	at, next := a, b
+	for range 3 {
+		for moved := false; !moved; {
+			select {
+			case m := <-at.heard:
+				at.refuse(m)
+			case m := <-next.heard:
+				next.heard <- m
+				moved = true
+			case <-ctx.Done():
+				t.Fatal("it does not move on")
+			}
+		}
+		at, next = next, at
+	}
+	at.answer(at.next())
+	wantReply(t, receive(t, done), "x", 0)
 }
 
 // After its grace it does not wait for what is in hand; that is submitted again,
