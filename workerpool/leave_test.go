@@ -3,6 +3,7 @@ package workerpool_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -169,8 +170,9 @@ func TestStuckHandler(t *testing.T) {
 
 func TestConnectionClosed(t *testing.T) {
 	n, nc, _ := setup(t)
+	log := make(lines, 10)
 	begun, cause := make(chan struct{}), make(chan error, 1)
-	p := run(t, nc, workerpool.Config{Workers: 2}, func(ctx context.Context, _ *workerpool.Task) ([]byte, error) {
+	p := run(t, nc, workerpool.Config{Workers: 2, Logger: slog.New(slog.NewTextHandler(log, nil))}, func(ctx context.Context, _ *workerpool.Task) ([]byte, error) {
 		close(begun)
 		<-ctx.Done()
 		cause <- context.Cause(ctx)
@@ -184,6 +186,9 @@ func TestConnectionClosed(t *testing.T) {
 	}
 	if err := receive(t, cause); !errors.Is(err, nats.ErrConnectionClosed) {
 		t.Errorf("the handler's context ended by %v", err)
+	}
+	if len(log) > 0 { // Run has said it
+		t.Errorf("logged %q", <-log)
 	}
 	p = run(t, nc, workerpool.Config{}, echo)
 	if err := receive(t, p.err); !errors.Is(err, nats.ErrConnectionClosed) {
