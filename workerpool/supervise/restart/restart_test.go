@@ -118,6 +118,20 @@ func TestGoodRunForgets(t *testing.T) {
 	}
 }
 
+// To wait is not to run: crashes in a row open the circuit, however late the
+// process was started again, as on a machine that slept.
+func TestWaitForgetsNothing(t *testing.T) {
+	r := restart.New(config(1))
+	now := time.Duration(0)
+	for range 5 {
+		circuit(t, r, restart.Closed)
+		due(t, r, now, 0)
+		r.Ended(now, 0)
+		now += 10 * s
+	}
+	circuit(t, r, restart.Open)
+}
+
 // One slot's crash loop leaves the others running, but starts none of them. Each
 // gets its turn to try.
 func TestCircuitOfMany(t *testing.T) {
