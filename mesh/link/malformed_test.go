@@ -51,7 +51,7 @@ func TestMalformed(t *testing.T) {
 		{Subject: "cloud.DC2", Reply: strings.Repeat("x", mesh.MaxSubject+1)}, {Subject: "cloud.DC2.held", Reply: strings.Repeat("x", mesh.MaxSubject+1)},
 		with("cloud.DC2.held", "x"), with("cloud.DC2.held", attempt(1).String()+"\n\n"),
 		with(toTask, "", mesh.HeaderRefusal, "x;no"), with(toTask, "", mesh.HeaderRefusal, "-1;no"), with(toTask, "done", mesh.HeaderCapacity, "x"),
-		with(inbox+"done.x", ""), with(inbox+"done", ""), with(inbox+"t.x", ""), with(inbox+"t", ""), with(inbox+"h.DC1", "x"), with(inbox+"x.y", ""), with(inbox+"x", ""),
+		with(inbox+"done.x", ""), with(inbox+"done.x", "", mesh.HeaderRefusal, "0;no"), with(inbox+"done", ""), with(inbox+"t.x", ""), with(inbox+"t", ""), with(inbox+"h.DC1", "x"), with(inbox+"x.y", ""), with(inbox+"x", ""),
 	} {
 		must(t, stranger.PublishMsg(m))
 		got := p.dc2.next()

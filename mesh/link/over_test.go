@@ -1,6 +1,7 @@
 package link_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -41,5 +42,23 @@ func TestOver(t *testing.T) {
 		want(t, "the subject", m.Subject, mesh.NewsSubject("DC1"))
 	case <-time.After(patience):
 		t.Error("no news")
+	}
+}
+
+// Over a connection that is closed there is no link.
+func TestOverAClosedConnection(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	nc := p.connect()
+	nc.Close()
+	if _, err := link.Open(nc, "DC3", true); !errors.Is(err, nats.ErrConnectionClosed) {
+		t.Errorf("opened: %v", err)
+	}
+	if _, err := p.dc2.Over(nc); !errors.Is(err, nats.ErrConnectionClosed) {
+		t.Errorf("continued: %v", err)
+	}
+	p.dc2.nc.Close()
+	if err := p.dc2.Follow("DC1"); !errors.Is(err, nats.ErrConnectionClosed) {
+		t.Errorf("followed: %v", err)
 	}
 }
