@@ -185,8 +185,13 @@ func TestCircuit(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.await("all of them", func(s Status) bool { return s.Circuit == "closed" && s.Running == 3 })
-	if !strings.Contains(c.logged(), "run well again") {
-		t.Error("nothing is said of it")
+	for _, said := range []string{`tries" circuit=trying`, `run well again" circuit=closed`} {
+		if !strings.Contains(c.logged(), said) {
+			t.Errorf("nothing is said of %s", said)
+		}
+	}
+	if strings.Contains(c.logged(), `tries" circuit=open`) {
+		t.Error("an open circuit is told as a try")
 	}
 }
 
