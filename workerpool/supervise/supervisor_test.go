@@ -164,7 +164,7 @@ func TestCannotStart(t *testing.T) {
 		}
 	}
 	s.Run(ctx, func() time.Duration { return patience })
-	if status := s.Status(); status.Crashes != 1 || status.Running != 0 || status.Starts != 0 || !strings.Contains(c.logged(), "no such file") {
+	if status := s.Status(); status.Crashes != 1 || status.Running != 0 || status.Starts != 0 || status.Opened != 0 || !strings.Contains(c.logged(), "no such file") {
 		t.Errorf("%+v", status)
 	}
 	if _, err := New(Config{Program: []string{path}, Processes: 1}); err == nil {
@@ -192,6 +192,10 @@ func TestCircuit(t *testing.T) {
 	}
 	if strings.Contains(c.logged(), `tries" circuit=open`) {
 		t.Error("an open circuit is told as a try")
+	}
+	opened, tries := strings.Count(c.logged(), "crash over and over"), strings.Count(c.logged(), "worker process tries")
+	if opened != tries || c.Status().Opened != uint64(opened) {
+		t.Errorf("it opened %d times, was told of %d times, and tried %d times", c.Status().Opened, opened, tries)
 	}
 }
 
