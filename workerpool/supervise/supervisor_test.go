@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -235,4 +236,25 @@ func TestEnd(t *testing.T) {
 	if !strings.Contains(c.logged(), "did not end in time") {
 		t.Errorf("logged\n%s", c.logged())
 	}
+}
+
+// Whoever has left the group of a process lives on, and may hold its output: that
+// keeps no supervisor from its end.
+func TestEndBesideOneThatLeftTheGroup(t *testing.T) {
+	if _, err := exec.LookPath("setsid"); err != nil {
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	held, out := filepath.Join(dir, "held"), filepath.Join(dir, "out")
+	if err := syscall.Mkfifo(held, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(held, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() }) // and with it cat ends
+	c := shells(t, 1, 0, `setsid sh -c 'echo here >"$1"; exec cat' sh "$2" <"$1" & exec sleep 3600`, held, out)
+	awaitLine(t, out)
+	c.stop()
 }
