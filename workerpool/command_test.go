@@ -125,7 +125,7 @@ func TestCommandEnvironment(t *testing.T) {
 	t.Setenv(workerpool.EnvHeader+"STALE", "of another task")
 	t.Setenv(workerpool.EnvTimeout, "1")
 	task := &workerpool.Task{Service: "svc", Attempt: "abc", Header: nats.Header{
-		mesh.HeaderTimeout: {"9s"}, "traceparent": {"00-1"}, "X-Many": {"a", "b c"}, "=;\u00e9 path": {"$(id)"}, "X-Nul": {"a\x00PATH=b"}, "a-b": {"first"}, "a_b": {"last"},
+		mesh.HeaderTimeout: {"9s"}, "traceparent": {"00-1"}, "X-Many": {"a", "b c"}, "=;\u00e9 path": {"$(id)"}, "X-Nul": {"a\x00PATH=b"}, "a-b": {"first"}, "a_b": {"last"}, "/09:@azAZ[": {"edges"},
 	}}
 	variables := func(ctx context.Context) []string {
 		got, err := shell(t, `env`).Handle(ctx, task)
@@ -138,7 +138,7 @@ func TestCommandEnvironment(t *testing.T) {
 	}
 	want := []string{
 		"BROKERMESH_ATTEMPT=abc\n", "BROKERMESH_HEADER_A_B=last\n", "BROKERMESH_HEADER_TRACEPARENT=00-1\n", "BROKERMESH_HEADER_X_MANY=a, b c\n",
-		"BROKERMESH_HEADER______PATH=$(id)\n", "BROKERMESH_SERVICE=svc\n", "MY_OWN=stays\n",
+		"BROKERMESH_HEADER__09__AZAZ_=edges\n", "BROKERMESH_HEADER______PATH=$(id)\n", "BROKERMESH_SERVICE=svc\n", "MY_OWN=stays\n",
 	}
 	if got := variables(t.Context()); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

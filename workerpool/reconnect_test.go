@@ -204,3 +204,21 @@ func TestNoNode(t *testing.T) {
 		t.Errorf("an end without a node: %v", err)
 	}
 }
+
+// Of several workers without a node one says so.
+func TestNoNodeIsToldOnce(t *testing.T) {
+	n, nc, _ := setup(t)
+	n.nc.Close()
+	log := make(lines, 1<<16)
+	debug := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	run(t, nc, workerpool.Config{Workers: 3, Logger: debug, ReadyInterval: time.Millisecond}, echo)
+	told := 0
+	for range 60 {
+		if strings.Contains(receive(t, log), "level=WARN") {
+			told++
+		}
+	}
+	if told != 1 {
+		t.Errorf("told %d times", told)
+	}
+}
