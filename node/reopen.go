@@ -38,15 +38,17 @@ func (l *loop) reopen(why error) {
 	})
 }
 
-// moveTo takes another connection to the existing NATS for that which was closed.
-func (l *loop) moveTo(nc *nats.Conn) (err error) {
+// moveTo takes another connection to the existing NATS for that which was closed. If it
+// was cut off again by now, that is told as the first time was.
+func (l *loop) moveTo(nc *nats.Conn) error {
 	l.plane.cloud.RemoveStatusListener(l.status)
 	l.node.cloud.conn, l.plane.cloud = nc, nc
 	l.watchCloud()
-	if l.plane.link, err = l.link.Over(nc); err != nil {
+	if over, err := l.link.Over(nc); err == nil {
+		l.link, l.plane.link = over, over
+	} else if !nc.IsClosed() {
 		return err
 	}
-	l.link = l.plane.link
 	l.lookAtCloud()
 	return nil
 }

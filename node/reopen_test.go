@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 
@@ -29,4 +30,24 @@ func TestPlaneAllowsLess(t *testing.T) {
 	wantAnswer(t, receive(t, ask(t, client, task("x"))), "x", "DC2")
 	m.Work("DC1", 1, echo)
 	wantAnswer(t, receive(t, answers), large, "DC1")
+}
+
+// An existing NATS lets the node sign in and cuts it off for good right then, over and
+// over. The node tries on.
+func TestCutOffAtOnce(t *testing.T) {
+	t.Parallel()
+	plane := startNATS(t, &server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true})
+	way := newSluice(t, plane.Addr().String(), "")
+	m := nodetest.Start(t, 2, patient, onPlane("nats://"+way.addr))
+	m.Work("DC2", 1, echo)
+	client := m.Client("DC1")
+	wantAnswer(t, receive(t, ask(t, client, task("before"))), "before", "DC2")
+	way.cutting.Store(true)
+	for end := time.Now().Add(nodetest.Timeout); way.cuts.Load() < 20; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("cut off %d times", way.cuts.Load())
+		}
+	}
+	way.cutting.Store(false)
+	wantAnswer(t, receive(t, ask(t, client, task("after"))), "after", "DC2")
 }

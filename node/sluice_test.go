@@ -14,6 +14,9 @@ type sluice struct {
 	addr string // where it is entered
 	at   []byte // what shuts it; empty: nothing does by itself
 	dry  atomic.Bool
+
+	cutting atomic.Bool // whoever is answered at a ping is cut off for good with that
+	cuts    atomic.Int32
 }
 
 // newSluice opens a way to an address, until the test ends. The first bytes that
@@ -72,6 +75,11 @@ func (s *sluice) flow(to, from net.Conn) {
 		}
 		if s.dry.Load() {
 			continue
+		}
+		if s.cutting.Load() && to.LocalAddr().String() == s.addr && bytes.Contains(buf[:n], []byte("PONG\r\n")) {
+			s.cuts.Add(1)
+			_, _ = to.Write(append(buf[:n:n], "-ERR 'Failed Account Registration'\r\n"...))
+			return
 		}
 		if _, err := to.Write(buf[:n]); err != nil {
 			return
