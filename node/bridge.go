@@ -52,8 +52,8 @@ func (l *loop) onBridge(now time.Duration, m *nats.Msg, fx []dispatch.Effect) []
 	switch {
 	case mesh.CheckToken(name) != nil:
 		l.refuse(m, mesh.CodeBadRequest, "invalid node name; allowed: "+mesh.TokenRule)
-	case !l.link.Fits(m.Size()):
-		l.refuse(m, mesh.CodeBadRequest, tooLarge("request", m.Size(), int(l.link.MaxPayload())))
+	case !l.plane.link.Fits(m.Size()):
+		l.refuse(m, mesh.CodeBadRequest, tooLarge("request", m.Size(), int(l.plane.link.MaxPayload())))
 	case l.ending: // it would go on waiting for answers
 		l.refuse(m, mesh.CodeUnavailable, "node "+l.cfg.Name+" is shutting down")
 	case l.alone: // or the answer might not come back
@@ -80,7 +80,7 @@ func (l *loop) pass(now time.Duration, name string, m *nats.Msg, timeout time.Du
 	}
 	l.relays.last++
 	token := strconv.FormatUint(l.relays.last, 36)
-	if err := l.link.Relay(name, m, token); err != nil {
+	if err := l.plane.link.Relay(name, m, token); err != nil {
 		l.refuse(m, mesh.CodeUnavailable, unreachable)
 		return
 	}

@@ -13,11 +13,11 @@ import (
 
 // fromCloud gives a message of the cloud plane to the core.
 func (l *loop) fromCloud(now time.Duration, m *nats.Msg, fx []dispatch.Effect) []dispatch.Effect {
-	e, err := l.link.Read(m)
+	e, err := l.plane.link.Read(m)
 	if err != nil {
 		l.complaints.add(now, "malformed message on the cloud plane", "subject", clip(m.Subject), "fault", clip(err.Error()))
 		if m.Subject == mesh.CloudSubject(l.cfg.Name) {
-			l.told(l.link.Reject(m, mesh.CodeBadRequest, clip(err.Error())))
+			l.told(l.plane.link.Reject(m, mesh.CodeBadRequest, clip(err.Error())))
 		}
 		return fx
 	}
@@ -39,7 +39,7 @@ func (l *loop) fromCloud(now time.Duration, m *nats.Msg, fx []dispatch.Effect) [
 		return l.core.Unreachable(now, e.Attempt, fx)
 	case link.Held:
 		missing, fx := l.core.NotHeld(now, e.Attempts, fx)
-		l.told(l.link.Tell(m, missing, l.core.Capacity(now, "", "")))
+		l.told(l.plane.link.Tell(m, missing, l.core.Capacity(now, "", "")))
 		return fx
 	case link.Unanswered:
 		l.core.NoAnswer(now, e.Peer)
@@ -48,7 +48,7 @@ func (l *loop) fromCloud(now time.Duration, m *nats.Msg, fx []dispatch.Effect) [
 	case link.Relayed:
 		l.onRelayed(e)
 	case link.Who:
-		l.told(l.link.Identify(m, l.claim.Identity(l.cfg.Name, now)))
+		l.told(l.plane.link.Identify(m, l.claim.Identity(l.cfg.Name, now)))
 	}
 	return fx
 }

@@ -27,17 +27,17 @@ func (l *loop) apply(fx []dispatch.Effect) {
 		case dispatch.Delegate:
 			fx = l.delegate(e, fx)
 		case dispatch.Return:
-			l.told(l.link.Return(e.Task.(*nats.Msg), e.Losses, e.Reason, l.core.Capacity(l.now(), e.Service, e.To)))
+			l.told(l.plane.link.Return(e.Task.(*nats.Msg), e.Losses, e.Reason, l.core.Capacity(l.now(), e.Service, e.To)))
 		case dispatch.Drop:
 			l.dropped(e)
 		case dispatch.Ask:
-			l.told(l.link.Ask(e.To, e.Attempts))
+			l.told(l.plane.link.Ask(e.To, e.Attempts))
 		case dispatch.Announce:
 			l.announce(e.News)
 		case dispatch.Follow:
-			l.told(l.link.Follow(e.To))
+			l.told(l.plane.link.Follow(e.To))
 		case dispatch.Unfollow:
-			l.told(l.link.Unfollow(e.To))
+			l.told(l.plane.link.Unfollow(e.To))
 		}
 	}
 	clear(fx) // lets go of the messages
@@ -92,7 +92,7 @@ func (l *loop) delegate(e *dispatch.Effect, fx []dispatch.Effect) []dispatch.Eff
 		Origin: l.cfg.Name, Incarnation: l.node.incarnation, Attempt: e.Attempt, Service: e.Service,
 		Age: e.Age, Left: e.Left, Losses: e.Losses, Number: e.Number, Patience: e.Patience,
 	}
-	if err := l.link.Delegate(e.To, messageOf(e.Task), d, l.core.Capacity(l.now(), e.Service, e.To)); err != nil {
+	if err := l.plane.link.Delegate(e.To, messageOf(e.Task), d, l.core.Capacity(l.now(), e.Service, e.To)); err != nil {
 		l.told(err)
 		if errors.Is(err, nats.ErrMaxPayload) { // an existing NATS, which allows less than it did
 			return l.core.TooLarge(l.now(), e.Attempt, fx)
@@ -117,7 +117,7 @@ func (l *loop) announce(news bool) {
 	if l.node.cloud.rights.deaf() {
 		data, err = json.Marshal(s)
 	} else {
-		data, err = l.link.Announce(s, news)
+		data, err = l.plane.link.Announce(s, news)
 	}
 	l.told(err)
 	if data != nil {

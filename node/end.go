@@ -27,7 +27,7 @@ func (l *loop) end() error {
 		errs = append(errs, sub.Drain()) // what is on its way still arrives
 	}
 	if !l.alone {
-		l.told(l.link.Leave())
+		l.told(l.plane.link.Leave())
 	}
 	errs = append(errs, l.flush())
 	l.takeAll()

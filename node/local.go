@@ -166,7 +166,7 @@ func (l *loop) request(now time.Duration, task any, service string, here bool, f
 	return l.core.Request(now, dispatch.Request{
 		ID: id, Hash: hash,
 		Service: service, Client: clientOf(m.Reply), Timeout: timeout, Message: task,
-		Here: here || !l.link.Fits(m.Size()), // too large to cross: done here or not at all
+		Here: here || !l.plane.link.Fits(m.Size()), // too large to cross: done here or not at all
 	}, fx)
 }
 

@@ -13,7 +13,6 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/brokermesh/brokermesh/mesh"
-	"github.com/brokermesh/brokermesh/mesh/link"
 	"github.com/brokermesh/brokermesh/node/dispatch"
 )
 
@@ -26,7 +25,6 @@ type loop struct {
 	cfg   Config
 	log   *slog.Logger
 	plane *plane
-	link  *link.Link
 	core  *dispatch.Core
 	hash  maphash.Seed // of payloads
 	began time.Time
@@ -89,7 +87,7 @@ func newLoop(n *Node, p *plane) (*loop, error) {
 		return nil, err
 	}
 	l := &loop{
-		node: n, cfg: n.cfg, log: n.log, plane: p, link: p.link,
+		node: n, cfg: n.cfg, log: n.log, plane: p,
 		core: core, began: time.Now(), hash: maphash.MakeSeed(),
 		answers:    make(chan *nats.Msg, buffered),
 		readies:    make(chan *nats.Msg, readiesBuffered),
@@ -161,7 +159,7 @@ func (l *loop) run(done <-chan struct{}) error {
 		case first = <-l.answers:
 		case first = <-l.readies:
 		case first = <-l.clients.arrived:
-		case firstCloud = <-l.link.Messages():
+		case firstCloud = <-l.plane.link.Messages():
 		case firstCall = <-l.calls:
 		case <-l.clients.more:
 		case client := <-l.fences.ended:

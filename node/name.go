@@ -74,7 +74,7 @@ func (l *loop) checkName(now time.Duration) {
 		return
 	}
 	l.checking, l.checked = true, now
-	ctx, at := l.life, l.link
+	ctx, at := l.life, l.plane.link
 	go func() {
 		var other namesake
 		other.id, other.incarnation, other.held = at.WhoHolds(ctx, whoTimeout)

@@ -44,8 +44,8 @@ func (l *loop) moveTo(nc *nats.Conn) error {
 	l.plane.cloud.RemoveStatusListener(l.status)
 	l.node.cloud.conn, l.plane.cloud = nc, nc
 	l.watchCloud()
-	if over, err := l.link.Over(nc); err == nil {
-		l.link, l.plane.link = over, over
+	if over, err := l.plane.link.Over(nc); err == nil {
+		l.plane.link = over
 	} else if !nc.IsClosed() {
 		return err
 	}

@@ -100,7 +100,7 @@ func (l *loop) reply(e *dispatch.Effect) {
 		l.send(e.Task, header, answer.Data)
 		return
 	}
-	if err := l.link.Answer(task, header, answer.Data, l.core.Capacity(l.now(), e.Service, e.To)); err != nil {
+	if err := l.plane.link.Answer(task, header, answer.Data, l.core.Capacity(l.now(), e.Service, e.To)); err != nil {
 		l.complaints.add(l.now(), "cannot answer a peer", "error", err)
 	}
 }
@@ -142,7 +142,7 @@ func (l *loop) send(task any, header nats.Header, data []byte) {
 	}
 	request := task.(*nats.Msg)
 	l.out = nats.Msg{Subject: request.Reply, Header: header, Data: data}
-	if !l.link.Carried(request) {
+	if !l.plane.link.Carried(request) {
 		l.answer()
 		return
 	}
@@ -170,8 +170,8 @@ func (l *loop) replyFault(request *nats.Msg, header nats.Header, data []byte) st
 // limit is how large the answer to a request may be, header and all, less what
 // a capacity adds.
 func (l *loop) limit(request *nats.Msg) int64 {
-	if l.link.Carried(request) {
-		return l.link.MaxPayload() - 512
+	if l.plane.link.Carried(request) {
+		return l.plane.link.MaxPayload() - 512
 	}
 	return l.plane.local.MaxPayload()
 }

@@ -37,7 +37,7 @@ func (l *loop) subscribe() error {
 	if err := l.fences.watch(l.plane.system, l.node.ended); err != nil {
 		return fmt.Errorf("subscribe to disconnect events: %w", err)
 	}
-	if err := l.link.Join(); err != nil {
+	if err := l.plane.link.Join(); err != nil {
 		return err
 	}
 	for _, nc := range []*nats.Conn{l.plane.local, l.plane.system} {

@@ -52,7 +52,7 @@ func (l *loop) takeMore() {
 		default:
 		}
 		select {
-		case m := <-l.link.Messages():
+		case m := <-l.plane.link.Messages():
 			l.takeCloud(m)
 			none = false
 		default:
@@ -75,7 +75,7 @@ func (l *loop) takeMore() {
 
 // takeAll takes what has arrived by now.
 func (l *loop) takeAll() {
-	for range max(len(l.answers), len(l.readies), l.clients.waiting(), len(l.calls), len(l.link.Messages()))/burst + 1 {
+	for range max(len(l.answers), len(l.readies), l.clients.waiting(), len(l.calls), len(l.plane.link.Messages()))/burst + 1 {
 		l.takeMore()
 	}
 }
