@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"net/url"
 	"os"
 	"reflect"
@@ -193,8 +192,7 @@ func notAPeer(s string) bool {
 // To who connects to it, it is his own machine.
 func isEverywhere(s string) bool {
 	host, _, _ := splitAddress(s)
-	ip, _ := netip.ParseAddr(host)
-	return ip.IsUnspecified()
+	return net.ParseIP(host).IsUnspecified()
 }
 
 func splitAddress(s string) (host string, port int, err error) {

@@ -70,8 +70,9 @@ func New(cfg Config) (*Node, error) {
 // announces that it takes no more tasks, finishes those it has within
 // DrainTimeout, says goodbye to the peers that it can reach, and Run returns nil.
 // It returns an error if the node cannot start, has to give up its name
-// (ErrNameTaken), is told by a server that it broke the protocol, or cannot speak to
-// its own local server at the end. When it returns, nothing of the node is left: no goroutine, connection or listener.
+// (ErrNameTaken), is told by a server of its own that it broke the protocol, or cannot
+// speak to its own local server at the end. When it returns, nothing of the node is
+// left: no goroutine, connection or listener.
 //
 // Run may be called once; a second call, or one after Close, returns an error at
 // once.

@@ -23,16 +23,15 @@ func (l *loop) onWhy(m *nats.Msg) {
 		return
 	}
 	var attempt mesh.Attempt
-	if len(m.Data) == 0 && !l.whys.Allow() {
-		l.refuse(m, mesh.CodeQueueFull, "asked too often; a question about one attempt is answered at any time")
-		return
-	}
 	if len(m.Data) > 0 {
 		var err error
 		if attempt, err = mesh.ParseAttempt(string(m.Data)); err != nil {
 			l.refuse(m, mesh.CodeBadRequest, err.Error())
 			return
 		}
+	} else if !l.whys.Allow() {
+		l.refuse(m, mesh.CodeQueueFull, "asked too often; a question about one attempt is answered at any time")
+		return
 	}
 	told := l.core.Decisions(l.began, attempt)
 	told = told[max(0, len(told)-maxTold):]
