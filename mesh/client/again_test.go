@@ -210,18 +210,23 @@ func TestMovesOn(t *testing.T) {
 	}
 	a.answer(inHand)
 	wantReply(t, receive(t, held), "held", 1)
-	for moved := false; !moved; {
+	b.answer(movesOn(ctx, t, a, b)) // to a it may be sent once more before the answer was there
+	wantReply(t, receive(t, refused), "refused", 0)
+}
+
+// movesOn refuses what comes to a node until something comes to the next one.
+func movesOn(ctx context.Context, t *testing.T, at, next *node) *nats.Msg {
+	t.Helper()
+	for {
 		select {
-		case m := <-a.heard: // sent once more before the answer was there
-			a.refuse(m)
-		case m := <-b.heard:
-			b.answer(m)
-			moved = true
+		case m := <-at.heard:
+			at.refuse(m)
+		case m := <-next.heard:
+			return m
 		case <-ctx.Done():
 			t.Fatal("it does not move on")
 		}
 	}
-	wantReply(t, receive(t, refused), "refused", 0)
 }
 
 // From the next node it moves on as it did from the first, and round its list.
@@ -232,21 +237,13 @@ func TestMovesOnAgain(t *testing.T) {
 	ctx := patiently(t)
 	done := do(ctx, c, client.Request{Data: []byte("x")})
 	at, next := a, b
+	m := at.next()
 	for range 3 {
-		for moved := false; !moved; {
-			select {
-			case m := <-at.heard:
-				at.refuse(m)
-			case m := <-next.heard:
-				next.heard <- m
-				moved = true
-			case <-ctx.Done():
-				t.Fatal("it does not move on")
-			}
-		}
+		at.refuse(m)
+		m = movesOn(ctx, t, at, next)
 		at, next = next, at
 	}
-	at.answer(at.next())
+	at.answer(m)
 	wantReply(t, receive(t, done), "x", 0)
 }
 
